@@ -30,14 +30,17 @@ from agent.bundles.layout import (
 )
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error, write_atomic
-from agent.disk.input_file import chunks_beneath, input_chunks
+from agent.disk.input_file import chunks_beneath, digest_of_file, input_chunks
 from agent.errors import BundleRefusedError, ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from agent.settings import Limits
+
+    Chunks = Callable[[int], Iterator[bytes]]
+    """A file's content from a byte on."""
 
 MAX_ROOTS = 64
 MAX_ROLES = 100
@@ -167,7 +170,7 @@ class Fetch:
 
     def _drop_other_parts(self, names: set[str]) -> None:
         """What broke off in an earlier run is of use only while the file is still wanted."""
-        wanted = {_part(self._inbox / name) for name in names}
+        wanted = {part_of(self._inbox / name) for name in names}
         for path in (self._inbox / TARGETS_FOLDER).rglob(f".*{PART}"):
             if path not in wanted:
                 remove(path)
@@ -184,52 +187,9 @@ class Fetch:
                 where=name,
                 fix="raise max_bundle_bytes in [limits], if the city means it",
             )
-        path = self._inbox / name
-        if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
-            return
-        private_folder(path.parent, FOLDER_MODE)
-        part = _part(path)
-        there = part.is_file() and 0 < part.stat().st_size < length
-        if self._fill(part, name, length, resume=there) != digest and (
-            not there or self._fill(part, name, length, resume=False) != digest
-        ):
-            part.unlink()
-            raise BundleRefusedError(
-                Reason.BUNDLE_TARGET_ALTERED,
-                "its content is not what its name says",
-                where=name,
-                fix="fetch it again",
-            )
-        publish(part, path)
-        self._written += 1
-
-    def _fill(self, part: Path, name: str, length: int, *, resume: bool) -> str:
-        """Write a part to its end; its SHA-256. `resume`: behind what an earlier run has left.
-
-        What a broken network has left stays for the next run: the file's name is its hash, so
-        nothing else can come of it.
-        """
-        found, begin = hashlib.sha256(), 0
-        if resume:
-            for chunk in input_chunks(part, length, missing="it was there a moment ago"):
-                found.update(chunk)
-                begin += len(chunk)
-        try:
-            with part.open("ab" if resume else "wb") as file:
-                for chunk in self._chunks(name, length, begin):
-                    found.update(chunk)
-                    file.write(chunk)
-                file.flush()
-            part.chmod(FILE_MODE)
-        except NetworkError:
-            raise
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise storage_error(error, part, "cannot write") from None
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        return found.hexdigest()
+        self._written += keep_file(
+            lambda begin: self._chunks(name, length, begin), self._inbox, name, digest, length
+        )
 
     def _metadata(self, name: str, most: int = MAX_METADATA_BYTES) -> bytes:
         return b"".join(self._chunks(f"{METADATA_FOLDER}/{name}", most))
@@ -268,30 +228,23 @@ class Fetch:
                     remove(path)
 
 
-def keep_file(chunks: Iterator[bytes], inbox: Path, name: str, digest: str, length: int) -> bool:
+def keep_file(chunks: Chunks, inbox: Path, name: str, digest: str, length: int) -> bool:
     """Write a file of a repository into an inbox, whole, where it is not there yet; whether it was
-    written. `chunks` is asked only then. Raises BundleRefusedError, StorageError.
+    written. `chunks` is asked only then.
+
+    Raises BundleRefusedError, NetworkError, StorageError. What a broken network has left stays for
+    the next run.
     """
     path = inbox / name
     if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
         return False
     private_folder(path.parent, FOLDER_MODE)
-    part, found = path.with_name(f".{path.name}.part"), hashlib.sha256()
-    try:
-        with part.open("wb") as file:
-            for chunk in chunks:
-                found.update(chunk)
-                file.write(chunk)
-            file.flush()
-        part.chmod(FILE_MODE)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise storage_error(error, path, "cannot write") from None
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    if found.hexdigest() != digest:
-        part.unlink(missing_ok=True)
+    part = part_of(path)
+    there = part.is_file() and 0 < part.stat().st_size < length
+    if _fill(part, chunks, length, resume=there) != digest and (
+        not there or _fill(part, chunks, length, resume=False) != digest
+    ):
+        part.unlink()
         raise BundleRefusedError(
             Reason.BUNDLE_TARGET_ALTERED,
             "its content is not what its name says",
@@ -302,7 +255,36 @@ def keep_file(chunks: Iterator[bytes], inbox: Path, name: str, digest: str, leng
     return True
 
 
-def _part(path: Path) -> Path:
+def _fill(part: Path, chunks: Chunks, length: int, *, resume: bool) -> str:
+    """Write a part to its end; its SHA-256. `resume`: behind what an earlier run has left.
+
+    What a broken network has left stays for the next run: the file's name is its hash, so nothing
+    else can come of it.
+    """
+    found, begin = hashlib.sha256(), 0
+    if resume:
+        for chunk in input_chunks(part, length, missing="it was there a moment ago"):
+            found.update(chunk)
+            begin += len(chunk)
+    try:
+        with part.open("ab" if resume else "wb") as file:
+            for chunk in chunks(begin):
+                found.update(chunk)
+                file.write(chunk)
+            file.flush()
+        part.chmod(FILE_MODE)
+    except NetworkError:
+        raise
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise storage_error(error, part, "cannot write") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return found.hexdigest()
+
+
+def part_of(path: Path) -> Path:
     """Where a file lies until it is whole."""
     return path.with_name(f".{path.name}{PART}")
 
@@ -335,7 +317,4 @@ def _malformed(what: str, where: str) -> BundleRefusedError:
 
 
 def _digest(path: Path, most: int) -> str:
-    digest = hashlib.sha256()
-    for chunk in input_chunks(path, most, missing="it was there a moment ago"):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return digest_of_file(path, most, missing="it was there a moment ago")[0]

@@ -4,7 +4,6 @@ said about versions and expiry.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.atomic_file import read_bounded
-from agent.disk.input_file import input_chunks
+from agent.disk.input_file import digest_of_file
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, StorageError
 
 if TYPE_CHECKING:
@@ -189,10 +188,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    for chunk in input_chunks(path, 1 << 40, missing=_REMOVE):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return digest_of_file(path, 1 << 40, missing=_REMOVE)[0]
 
 
 def _parse_facts(text: bytes) -> tuple[Facts, dict[str, str]]:

@@ -26,7 +26,7 @@ from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.core.time.instant import to_millisecond
-from agent.disk.input_file import input_chunks, read_input
+from agent.disk.input_file import digest_of_file, input_chunks, read_input
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ def read_manual(city: Path) -> ManualList:
 
 def file_digest(path: Path) -> str:
     """Hex SHA-256 of a file, without reading it into memory at once."""
-    digest = hashlib.sha256()
-    for chunk in input_chunks(path, MAX_SOURCE_BYTES, missing="it was there a moment ago"):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return digest_of_file(path, MAX_SOURCE_BYTES, missing="it was there a moment ago")[0]
 
 
 @boundary.document("hot list that is held", error=ConfigError)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.bundles.fetcher import keep_file
-from agent.bundles.layout import PACKAGES_FOLDER, package_path
+from agent.bundles.fetcher import keep_file, part_of
+from agent.bundles.layout import package_path
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import remove
 from agent.errors import BundleRefusedError, ConfigError
@@ -24,19 +24,23 @@ if TYPE_CHECKING:
 def fetch_package(source: Source, inbox: Path, package: PackageFile) -> bool:
     """Whether it came now.
 
-    Raises BundleRefusedError, NetworkError, StorageError; no part of it stays then.
+    Raises BundleRefusedError, NetworkError, StorageError. Where it broke off, the next run goes on.
     """
     name = package_path(package.sha256)
-    for other in (inbox / PACKAGES_FOLDER).glob("*.deb"):
-        if other.stem != package.sha256:
+    path = inbox / name
+    for other in path.parent.glob("*"):
+        if other.is_file() and other not in {path, part_of(path)}:
             remove(other)
-    chunks = _chunks(source, name, package.size)
+
+    def chunks(begin: int) -> Iterator[bytes]:
+        return _chunks(source, name, package.size, begin)
+
     return keep_file(chunks, inbox, name, package.sha256, package.size)
 
 
-def _chunks(source: Source, name: str, size: int) -> Iterator[bytes]:
+def _chunks(source: Source, name: str, size: int, begin: int) -> Iterator[bytes]:
     try:
-        yield from source.chunks(name, size)
+        yield from source.chunks(name, size, begin)
     except (FileNotFoundError, ConfigError) as error:
         what = error.what if isinstance(error, ConfigError) else "is not there"
         raise BundleRefusedError(

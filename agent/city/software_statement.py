@@ -20,7 +20,7 @@ from agent.core.software.signed_release import (
     format_statement,
     parse_statement,
 )
-from agent.core.software.software_version import parse_version
+from agent.core.software.software_version import package_version
 from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import canonical
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
@@ -99,8 +99,3 @@ def _described(file: Path) -> tuple[SoftwareVersion, PackageFile]:
         )
     digest, size = digest_of(file, MAX_PACKAGE_BYTES)
     return version, PackageFile(control.get("Architecture", ""), python[1], digest, size)
-
-
-def package_version(text: str) -> SoftwareVersion:
-    """The version in a package's own, which may say more (1.4.0~bookworm1). Raises ValueError."""
-    return parse_version(re.split(r"[-~+]", text, maxsplit=1)[0])

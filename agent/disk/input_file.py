@@ -3,6 +3,7 @@ next step.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Generator
@@ -30,6 +31,15 @@ def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes
     Raises ConfigError, before the first chunk or later.
     """
     yield from _read(_open(path, missing), path, max_bytes)
+
+
+def digest_of_file(path: Path, max_bytes: int, *, missing: str) -> tuple[str, int]:
+    """Hex SHA-256 of the same file, and its length in bytes. Raises ConfigError."""
+    digest, length = hashlib.sha256(), 0
+    for chunk in input_chunks(path, max_bytes, missing=missing):
+        digest.update(chunk)
+        length += len(chunk)
+    return digest.hexdigest(), length
 
 
 def _read(descriptor: int, path: Path, max_bytes: int) -> Generator[bytes]:

@@ -14,6 +14,7 @@ from agent.core.policy.barring import barred
 from agent.core.policy.policy import Policy
 from agent.core.policy.schema.witness_rules import WitnessRules
 from agent.core.reasons import Reason, reason_of
+from agent.core.software.installed import FOLDER
 from agent.core.text.rfc3339 import from_posix_s
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
@@ -30,7 +31,6 @@ from agent.sides.watch_parts import (
     tell_hotlist,
 )
 from agent.software.step_leaves import StepLeaves
-from agent.software.version_store import FOLDER
 from agent.storage.floor_file import FloorWriter
 from agent.storage.growth_mailbox import WITNESSED, GrowthWriter
 from agent.storage.health.reading_days import NAME as READING

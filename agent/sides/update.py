@@ -16,6 +16,7 @@ from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST, MAX_METADATA_BYTES
 from agent.bundles.package_fetch import fetch_package
 from agent.core.software.choice import Answer, choose
+from agent.core.software.installed import FOLDER
 from agent.disk.atomic_file import private_folder, read_bounded
 from agent.errors import (
     ConfigError,
@@ -35,10 +36,11 @@ from agent.sides.signed_city import BUNDLES, no_bundles
 from agent.sides.software.signed_software import signed_software
 from agent.software.memory_file import read_memory
 from agent.software.running_version import running, this_machine
-from agent.software.version_store import FOLDER, VersionStore
+from agent.software.version_store import VersionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from agent.bundles.fetcher import Source
@@ -63,10 +65,11 @@ def from_folder(settings: Settings, folder: Path) -> Fetched:
     state = settings.state / "update"
     try:
         private_folder(state)
-        generation = _verified(settings, TrustedClock(state), state)
+        clock = TrustedClock(state)
+        generation = _verified(settings, clock, state)
     except (RefusedError, ConfigError, StorageError):
         return fetched  # a person copies a stick: the processes say what they make of it
-    _fetch_package(source, settings, generation)
+    _fetch_package(source, settings, generation, clock.now().utc)
     return fetched
 
 
@@ -139,19 +142,21 @@ def from_network(settings: Settings) -> Fetched:
 def _fetched(source: Source, settings: Settings, clock: TrustedClock) -> Fetched:
     """Bundles, and the package that they release."""
     fetched = Fetch(source, settings.bundles, settings.limits, settings.camera_id).run()
-    _fetch_package(source, settings, _verified(settings, clock, settings.state / "update"))
+    generation = _verified(settings, clock, settings.state / "update")
+    _fetch_package(source, settings, generation, clock.now().utc)
     return fetched
 
 
-def _fetch_package(source: Source, settings: Settings, generation: Generation) -> None:
+def _fetch_package(
+    source: Source, settings: Settings, generation: Generation, now: datetime
+) -> None:
     """The package that this camera would try, where there is one.
 
     Raises NetworkError, BundleRefusedError, StorageError: the bundles are there all the same.
     """
     folder = settings.state / FOLDER
-    clock = TrustedClock(settings.state / "update", keep=False)
     try:
-        signed = signed_software(generation, clock.now().utc)
+        signed = signed_software(generation, now)
         confirmed = VersionStore(folder, folder, running()).confirmed()
         memory = read_memory(folder)
     except (RefusedError, ConfigError, StorageError):

@@ -4,14 +4,12 @@ brings the units that this machine has.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
-from agent.core.software.software_version import parse_version
+from agent.core.software.software_version import package_version
 from agent.disk.deb_file import control_of, texts_below
-from agent.disk.input_file import input_chunks
+from agent.disk.input_file import digest_of_file
 from agent.errors import BundleRefusedError, ConfigError
 
 if TYPE_CHECKING:
@@ -60,11 +58,8 @@ def check_package(
 
 
 def _require_signed(file: Path, package: PackageFile) -> None:
-    digest, length = hashlib.sha256(), 0
-    for chunk in input_chunks(file, package.size, missing="fetch it again"):
-        digest.update(chunk)
-        length += len(chunk)
-    if (digest.hexdigest(), length) != (package.sha256, package.size):
+    found = digest_of_file(file, package.size, missing="fetch it again")
+    if found != (package.sha256, package.size):
         raise _altered(file, "is not what was signed")
 
 
@@ -75,7 +70,7 @@ def _require_same(file: Path, found: str, wanted: str) -> None:
 
 def _version(text: str) -> str:
     try:
-        return str(parse_version(re.split(r"[-~+]", text, maxsplit=1)[0]))
+        return str(package_version(text))
     except ValueError:
         return text
 

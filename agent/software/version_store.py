@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from agent.core.software.installed import Installed
 
-FOLDER, VERSIONS, CONFIRMED, TRIAL = "software", "versions", "confirmed", "trial"
+VERSIONS, CONFIRMED, TRIAL = "versions", "confirmed", "trial"
 PRIVATE = "usr/lib/platewarden"
 ENTRY = f"{PRIVATE}/agent/cli.py"
 _PART, _LOCK = ".part", "lock"

@@ -2,9 +2,11 @@
 comes to the camera.
 """
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,17 +26,16 @@ from agent.city.report.log_tally import Tally
 from agent.city.report.log_work import LogDone
 from agent.city.report.report_tables import Period
 from agent.core.log.leaf import LeafKind
-from agent.core.software.installed import Installed, Memory
+from agent.core.software.installed import FOLDER, Installed, Memory
 from agent.core.software.signed_release import PackageFile
 from agent.core.software.software_version import SoftwareVersion
 from agent.core.time.instant import Instant
-from agent.errors import BundleRefusedError
+from agent.errors import BundleRefusedError, NetworkError
 from agent.sides import update as update_side
 from agent.software import running_version
 from agent.software.memory_file import keep_memory
 from agent.software.running_version import running, this_machine, told
 from agent.software.step_leaves import StepLeaves
-from agent.software.version_store import FOLDER
 from agent.storage.audit_log import AuditLog
 from tests.support.camera_rig import copy_of
 from tests.support.signed_camera import leaves, signed_camera
@@ -212,6 +213,28 @@ class TestFetch:
         with pytest.raises(BundleRefusedError, match="bundle-target-altered"):
             fetch_package(FolderSource(tmp_path / "stick"), tmp_path / "in", package)
         assert list((tmp_path / "in/packages").iterdir()) == []
+
+    def test_one_that_broke_off_goes_on_where_it_ended_and_other_parts_go(self, tmp_path):
+        content, inbox = b"the package" * 9, tmp_path / "in"
+        wanted = PackageFile("arm64", "3.11", hashlib.sha256(content).hexdigest(), len(content))
+        network, asked = {"ends": 40}, []
+
+        class Network:
+            def chunks(self, _name, _max_bytes, begin=0):
+                asked.append(begin)
+                yield content[begin : network["ends"]]
+                if network["ends"] < len(content):
+                    raise NetworkError("broke off", where="the source")
+
+        for sha256 in ("b" * 64, wanted.sha256):
+            other = replace(wanted, sha256=sha256)
+            with pytest.raises(NetworkError):
+                fetch_package(Network(), inbox, other)
+        network["ends"] = len(content)
+        assert fetch_package(Network(), inbox, wanted)
+        assert asked == [0, 0, 40]
+        (came,) = (inbox / "packages").iterdir()
+        assert (came.name, came.read_bytes()) == (f"{wanted.sha256}.deb", content)
 
 
 def test_the_start_leaf_names_version_and_digest_and_watch_tells_the_steps(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.bundles.layout import CHARTER_PATH, SOFTWARE, SOFTWARE_PATH, TARGETS, package_path
 from agent.core.software.choice import Machine
 from agent.core.software.health_verdict import Seen, Unit
-from agent.core.software.installed import Installed
+from agent.core.software.installed import FOLDER, Installed
 from agent.core.software.signed_release import (
     STATEMENT_TYP,
     PackageFile,
@@ -34,7 +34,7 @@ from agent.settings import load
 from agent.sides.software.camera_software import CameraSoftware
 from agent.sides.software.trial_run import Times
 from agent.software.memory_file import read_memory
-from agent.software.version_store import FOLDER, VersionStore
+from agent.software.version_store import VersionStore
 from tests.fakes.machine import FakeMachine
 from tests.support.bundle_city import BundleCity
 from tests.support.judging import EXAMPLE

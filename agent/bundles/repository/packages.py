@@ -4,14 +4,13 @@ by piece, and gone when no release names them any more.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import PACKAGES_FOLDER, package_path
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error
-from agent.disk.input_file import input_chunks
+from agent.disk.input_file import digest_of_file, input_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,11 +22,7 @@ _MISSING = "name the package that came with the statement"
 
 def digest_of(file: Path, most_bytes: int) -> tuple[str, int]:
     """Hex SHA-256 and length. Raises ConfigError."""
-    digest, length = hashlib.sha256(), 0
-    for chunk in input_chunks(file, most_bytes, missing=_MISSING):
-        digest.update(chunk)
-        length += len(chunk)
-    return digest.hexdigest(), length
+    return digest_of_file(file, most_bytes, missing=_MISSING)
 
 
 def put_package(repository: Path, file: Path, sha256: str, most_bytes: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.core.software.software_version import SoftwareVersion, parse_version
+from agent.core.software.software_version import SoftwareVersion, version_in
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
 
@@ -21,7 +21,9 @@ older version could not read them any more (docs/design/updates.md).
 MAX_MEMORY_BYTES = 256 * 1024
 MAX_FAILED, MAX_STEPS = 20, 100
 TRIES = 3
-MEMORY, SLOT = "trial.json", "slot.json"
+FOLDER, MEMORY, SLOT = "software", "trial.json", "slot.json"
+"""Of all processes' state: root's folder; in it what is remembered, and in each version's, itself.
+"""
 MOST = 1 << 53
 
 
@@ -175,10 +177,5 @@ def _table(installed: Installed) -> dict[str, object]:
 
 
 def _installed(fields: Fields) -> Installed:
-    try:
-        version = parse_version(fields.text("version", most=20))
-    except ValueError:
-        raise fields.bad("version", "three numbers, such as 1.4.0") from None
-    return Installed(
-        version, fields.text("sha256", least=0, most=64), fields.whole("state", 1, 1_000)
-    )
+    version, sha256 = version_in(fields), fields.text("sha256", least=0, most=64)
+    return Installed(version, sha256, fields.whole("state", 1, 1_000))

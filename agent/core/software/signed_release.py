@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from agent.core.reasons import Reason
-from agent.core.software.software_version import SoftwareVersion, parse_version
+from agent.core.software.software_version import SoftwareVersion, version_in
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.errors import EnvelopeRefusedError
 
@@ -109,7 +109,7 @@ def parse_statement(payload: bytes) -> Statement:
     kinds = {(one.architecture, one.python) for one in packages}
     if not packages or len(kinds) != len(packages):
         raise fields.bad("packages", "one package for each kind of machine, and one at least")
-    return Statement(_version(fields), fields.whole("state", 1, 1_000), packages)
+    return Statement(version_in(fields), fields.whole("state", 1, 1_000), packages)
 
 
 def format_release(release: Release) -> bytes:
@@ -154,10 +154,3 @@ def _package(untrusted_entry: object) -> PackageFile:
         fields.pattern("sha256", _SHA256, "64 hexadecimal digits"),
         fields.whole("bytes", 1, MAX_PACKAGE_BYTES),
     )
-
-
-def _version(fields: Fields) -> SoftwareVersion:
-    try:
-        return parse_version(fields.text("version", most=20))
-    except ValueError:
-        raise fields.bad("version", "three numbers, such as 1.4.0") from None

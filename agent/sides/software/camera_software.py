@@ -17,7 +17,7 @@ from agent.bundles.layout import HOTLIST, package_path
 from agent.core.log.link_facts import NAME as LINKS
 from agent.core.reasons import Reason, reason_of
 from agent.core.software.choice import Answer, choose
-from agent.core.software.installed import Trial
+from agent.core.software.installed import FOLDER, Trial
 from agent.disk.atomic_file import private_folder
 from agent.errors import BundleRefusedError, ConfigError, RefusedError, StorageError
 from agent.host.clock import TrustedClock
@@ -28,7 +28,7 @@ from agent.software.memory_file import keep_memory, read_memory
 from agent.software.package_check import check_package
 from agent.software.running_version import running, this_machine
 from agent.software.unit_control import SystemdUnits
-from agent.software.version_store import FOLDER, VersionStore
+from agent.software.version_store import VersionStore
 
 if TYPE_CHECKING:
     from agent.core.software.choice import Choice, Machine, Signed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.software.installed import FOLDER
 from agent.core.text.rfc3339 import rfc3339
 from agent.software.memory_file import read_memory
 from agent.software.running_version import running
-from agent.software.version_store import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
