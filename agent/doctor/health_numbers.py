@@ -3,10 +3,11 @@ no more.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from agent.core.camera.camera_event import Alarm
 from agent.core.camera.health.health_report import DEGREES, Health, Reading, coarse
+from agent.core.text.prometheus import Sample, gauge
 from agent.core.time.instant import ClockTrust
 
 _PREFIX = "platewarden"
@@ -76,16 +77,5 @@ def _states(health: Health) -> Iterator[str]:
         yield from _metric("closed", "1, and why, while watch releases nothing.", [(reason, 1)])
 
 
-def _metric(
-    name: str, told: str, samples: Sequence[tuple[Mapping[str, str], int | float]]
-) -> Iterator[str]:
-    full = f"{_PREFIX}_{name}"
-    yield f"# HELP {full} {told}"
-    yield f"# TYPE {full} gauge"
-    for labels, value in samples:
-        named = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"{full}{{{named}}} {value + 0}" if named else f"{full} {value + 0}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _metric(name: str, told: str, samples: Iterable[Sample]) -> Iterator[str]:
+    return gauge(f"{_PREFIX}_{name}", told, samples)

@@ -3,18 +3,16 @@ what is wrong with how many, and of each camera when it was heard and whom it wa
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
+from agent.core.text.prometheus import Sample, gauge
 from agent.fleet.fleet_view import Fleet, Who
 
 _PREFIX = "platewarden_fleet"
-Sample = tuple[Mapping[str, str], int]
 
 
 def as_prometheus(fleet: Fleet) -> str:
-    """Text format 0.0.4. Names are of letters, digits and hyphens, so nothing needs escaping but
-    a version's text, which has neither quote nor backslash.
-    """
+    """Text format 0.0.4."""
     return "".join(f"{line}\n" for line in _lines(fleet))
 
 
@@ -48,9 +46,4 @@ def _lines(fleet: Fleet) -> Iterator[str]:
 
 
 def _metric(name: str, told: str, samples: Iterable[Sample]) -> Iterator[str]:
-    full = f"{_PREFIX}_{name}"
-    yield f"# HELP {full} {told}"
-    yield f"# TYPE {full} gauge"
-    for labels, value in samples:
-        named = ",".join(f'{key}="{text}"' for key, text in labels.items())
-        yield f"{full}{{{named}}} {value}" if named else f"{full} {value}"
+    return gauge(f"{_PREFIX}_{name}", told, samples)

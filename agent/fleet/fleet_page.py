@@ -1,12 +1,12 @@
 """A city's cameras on one page, whole and offline: it asks nobody for anything, runs nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from html import escape
 from importlib.resources import files
 
 from agent.core.text.visible import visible
-from agent.fleet.fleet_view import CameraState, Fleet, Who
+from agent.fleet.fleet_view import CameraState, Fleet, Who, counted
 
 _HEADS = {
     Who.LADDER: ("bad", "Needs a ladder"),
@@ -58,22 +58,14 @@ def _summary(fleet: Fleet) -> str:
     )
     lines = [
         ("Cameras", f"{len(fleet.cameras):,}"),
-        ("Software", _counted(fleet.versions)),
-        ("Policy", _counted(fleet.policies)),
-        ("Collector", _run(fleet)),
+        ("Software", counted(fleet.versions)),
+        ("Policy", counted(fleet.policies)),
+        ("Collector", fleet.link),
     ]
     if fleet.strangers:
         lines.append(("Strangers", f"{fleet.strangers:,} messages under names of no camera"))
     told = "".join(f"<dt>{name}</dt><dd>{escape(visible(value))}</dd>" for name, value in lines)
     return f'<ul class="tiles">{tiles}</ul>\n<dl>{told}</dl>\n'
-
-
-def _counted(found: Mapping[str, int] | Mapping[int, int]) -> str:
-    return ", ".join(f"{name}: {count:,}" for name, count in found.items()) or "nothing heard"
-
-
-def _run(fleet: Fleet) -> str:
-    return fleet.run.get("link", "has not run yet")
 
 
 def _section(fleet: Fleet, who: Who) -> Iterator[str]:

@@ -27,8 +27,7 @@ from agent.fleet.fleet_store import FleetStore
 from agent.fleet.fleet_view import Fleet, fleet_of
 from agent.fleet.silence import SilenceRound, look, look_at_broker
 from agent.ports import Clock
-from agent.receiver.ringing.ring_round import NamedRinger, Tell
-from agent.receiver.ringing.ringers import ringer_of
+from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers
 from agent.storage.log_key import TrustedLogKeys
 
 TURN_S, TICK_S, KEYS_EVERY_S = 1.0, 60.0, 600.0
@@ -176,11 +175,11 @@ class FleetRun:
         page, metrics = self.settings.page, self.settings.metrics
         if page is None and metrics is None:
             return
-        fleet = seen(self._store, self.settings, now)
-        if page is not None:
-            write_atomic(self._folder / page, fleet_page(fleet).encode(), 0o644)
-        if metrics is not None:
-            write_atomic(self._folder / metrics, as_prometheus(fleet).encode(), 0o644)
+        write_shown(
+            seen(self._store, self.settings, now),
+            self._folder / page if page is not None else None,
+            self._folder / metrics if metrics is not None else None,
+        )
 
     def _collect(self, city: Path) -> None:
         """The checkpoints that came, into the city's log, and the answers; what is wrong with them
@@ -208,17 +207,16 @@ class FleetRun:
         while not stopping.wait(RING_POLL_S):
             try:
                 with FleetStore(self._folder, write=True) as store:
-                    for one in rounds:
-                        one.turn(store, self._clock.now().utc)
+                    while not stopping.is_set():
+                        for one in rounds:
+                            one.turn(store, self._clock.now().utc)
+                        stopping.wait(RING_POLL_S)
             except PlatewardenError as error:
                 self._tell(f"{error}; trying again")
 
     def named_ringers(self) -> Sequence[NamedRinger]:
         """With their secrets read. Raises ConfigError, StorageError."""
-        return [
-            NamedRinger(one.name, one.tells, ringer_of(one, self._folder))
-            for one in self.settings.ring.all
-        ]
+        return named_ringers(self.settings.ring, self._folder)
 
 
 def seen(store: FleetStore, settings: FleetSettings, now: datetime) -> Fleet:
@@ -230,3 +228,11 @@ def seen(store: FleetStore, settings: FleetSettings, now: datetime) -> Fleet:
         strangers=store.strangers(),
         run=store.noted(),
     )
+
+
+def write_shown(fleet: Fleet, page: Path | None, metrics: Path | None) -> None:
+    """The page and Prometheus' text, of one moment, where they are wanted. Raises StorageError."""
+    if page is not None:
+        write_atomic(page, fleet_page(fleet).encode(), 0o644)
+    if metrics is not None:
+        write_atomic(metrics, as_prometheus(fleet).encode(), 0o644)

@@ -88,6 +88,11 @@ class Fleet:
         """How many cameras wait for whom."""
         return sum(one.who is who for one in self.cameras)
 
+    @property
+    def link(self) -> str:
+        """How `fleet run` stands with the broker, in words."""
+        return self.run.get("link", "has not run yet")
+
     def of(self, who: Who) -> Iterator[CameraState]:
         """Those, in order."""
         return (one for one in self.cameras if one.who is who)
@@ -206,6 +211,11 @@ def _at_the_desk(health: Health, newest_policy: int) -> Iterator[Trouble]:
     for code, found, words in told:
         if found:
             yield Trouble(code, words, Who.DESK)
+
+
+def counted(cameras: Mapping[str, int] | Mapping[int, int]) -> str:
+    """`versions` or `policies`, in words."""
+    return ", ".join(f"{name}: {count:,}" for name, count in cameras.items()) or "nothing heard"
 
 
 def fleet_table(fleet: Fleet) -> Mapping[str, object]:

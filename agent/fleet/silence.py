@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.text.rfc3339 import rfc3339
-from agent.errors import NetworkError
 from agent.fleet.fleet_store import CameraRow, FleetStore
-from agent.receiver.ringing.ring_round import LEASE_S, NamedRinger, Tell
-from agent.receiver.store.ring_queue import Claim, pause_s
+from agent.receiver.ringing.ring_round import LEASE_S, NamedRinger, Tell, ring_claimed
 
 TYPE = "platewarden.fleet.silence"
 SILENT, HEARD = "silent", "heard"
 BROKER = "."  # in a camera's place; no camera has such a name
 MOST_CAMERAS = 20  # in one message
-HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +137,7 @@ class SilenceRound:
         claim = store.rings.claim(name, LEASE_S)
         if claim is None:
             return False
-        try:
-            self._named.ringer.ring(notice_of(name, self._named.tells, claim.names, at))
-        except NetworkError as error:
-            self._failed(store, claim, error.what)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the ringer is dead: it is told
-            self._failed(store, claim, f"fails ({type(error).__name__})")
-        else:
-            store.rings.rung(name, claim)
-            if claim.failures:
-                self._tell(f"ringer {name} is heard again")
+        notice = notice_of(name, self._named.tells, claim.names, at)
+        unheard = "trying again, ever more rarely"
+        ring_claimed(store.rings, claim, self._named, notice, self._tell, unheard)
         return True
-
-    def _failed(self, store: FleetStore, claim: Claim, why: str) -> None:
-        store.rings.failed(self._named.name, why, pause_s(claim.failures + 1))
-        if not claim.failures:  # said once; `fleet status` goes on saying it
-            self._tell(f"ringer {self._named.name} {why}: trying again, ever more rarely")

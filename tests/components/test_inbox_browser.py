@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import CHROMIUM, Browser
+from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
 from tests.support.inbox import Serving, desk
-from tests.support.inbox_browser import DESK, PHONE, Keyboard, resize, seen_car
+from tests.support.inbox_browser import Keyboard, seen_car
 from tests.support.plate_search import search
 from tests.support.sealed import DEVICE, PLATE
 

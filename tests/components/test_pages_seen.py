@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.support.browser import CHROMIUM, Browser
+from tests.support.browser import CHROMIUM, DESK, PHONE, Browser
 from tests.support.clerk_city import CAMERA, NEXT_DAY
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-PHONE, DESK, PAPER = (390, 844), (1280, 800), (718, 1009)  # A4 with margins of 1 cm, in CSS px
+PAPER = (718, 1009)  # A4 with margins of 1 cm, in CSS px
 
 
 class Words(HTMLParser):

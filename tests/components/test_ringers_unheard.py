@@ -77,7 +77,8 @@ class TestNobodyHears:
         for number, talk in enumerate((silent, drip)):
             with RungServer(talk, credentials) as server:
                 rig.folder = rig.folder.with_name(f"receiver-{number}")
-                [named] = named_ringers(rig.made(rig.push(server)).place)
+                place = rig.made(rig.push(server)).place
+                [named] = named_ringers(place.settings.ring, place.folder)
                 began = time.monotonic()
                 with pytest.raises(NetworkError):
                     named.ringer.ring(message_of("phone", "count", [], CAPTURED))
@@ -108,7 +109,7 @@ class TestNobodyHears:
     def test_a_fault_of_ours_is_a_dead_ringer_too(self, rig, monkeypatch):
         enrolled = rig.made(rig.program())
         taken_in(enrolled)
-        [named] = named_ringers(enrolled.place)
+        [named] = named_ringers(enrolled.place.settings.ring, enrolled.folder)
         monkeypatch.setattr(named.ringer.__class__, "ring", lambda *_: 1 / 0)
         assert "fails (ZeroDivisionError)" in rung(enrolled.place)[0]
 

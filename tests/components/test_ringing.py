@@ -221,7 +221,7 @@ class TestProgram:
     def test_one_that_is_not_there(self, rig):
         enrolled = rig.made(rig.program(command=["/nowhere/lamp"]))
         with pytest.raises(ConfigError, match="no program that this user may start"):
-            named_ringers(enrolled.place)
+            named_ringers(enrolled.place.settings.ring, enrolled.folder)
 
 
 def test_no_byte_that_anybody_gets_tells_a_plate_a_text_or_a_picture(

@@ -3,7 +3,6 @@ outbox, and takes out what has a receipt.
 """
 
 import hashlib
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from agent.sealing.sealer import Sealer
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fleet.session_pool import resident_bytes
 from tests.fleet.sessions import device_key
-from tests.support.delivery_rig import ROOT, raw
+from tests.support.delivery_rig import ROOT, clean_environment, raw
 from tests.support.receiving import this_instant
 from tests.support.sealed import RECIPIENT, release, sighting
 
@@ -71,11 +70,7 @@ class Cameras:
         return camera
 
     def start(self) -> None:
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and name != "NOTIFY_SOCKET"
-        }
+        clean = clean_environment()
         for camera in self.all:
             command = [sys.executable, "-m", "agent", "deliver", "--allow-unsigned"]
             with (camera.folder / "out").open("ab") as said:

@@ -5,44 +5,20 @@ camera's certificate, key and place in the roster.
 import secrets
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.broker.broker_folder import CAMERAS, Wanted, policy_table
-from agent.core.text.encoding import b64url
 from agent.mqtt.client_request import make_request
 from tests.fleet.brokers import FleetBroker
+from tests.fleet.cameras import Cameras
 from tests.fleet.sessions import device_key
 from tests.fleet.sizes import Sizes
 from tests.support.city_broker import HOST
-from tests.support.delivery_rig import CHARTER, raw
-from tests.support.sealed import RECIPIENT
+from tests.support.delivery_rig import CHARTER, one_rule, raw
 from tests.support.shared_receivers import COPIED, SharedReceivers
 
 CA = "city-hall-ca.pem"
-_POLICY = """
-name = "City of Exampleville ALPR policy"
-version = 7
-jurisdiction = "US-CA"
-effective = {effective}
-expires = {expires}
-[[release]]
-rule = "stolen-and-amber"
-categories = ["stolen-vehicle", "amber-alert"]
-match = ["exact", "text"]
-min_confidence = 0.9
-max_per_hour = 1000
-recipient = "{recipient}"
-purpose = "stolen-vehicle-recovery"
-retention = "21d"
-include = ["plate", "crop", "captured_at", "camera"]
-[[recipient]]
-id = "{recipient}"
-legal_name = "Exampleville Police Department"
-basis = "Ordinance 2026-14"
-expires = {expires}
-signing_key = "{key}"
-"""
 
 
 class FleetCity:
@@ -90,14 +66,20 @@ class FleetCity:
             for name in self.cameras
         )
         (city / "roster.toml").write_text(head + "".join(tables))
-        policy = _POLICY.format(
-            effective=day - timedelta(days=30),
-            expires=day + timedelta(days=90),
-            recipient=RECIPIENT,
-            key=b64url(self.shared.enrolled.signing_key),
-        )
+        policy = one_rule(self.shared.enrolled.signing_key, day, max_per_hour=1000)
         (city / "policy.toml").write_text(policy + policy_table(self.desk, CA))
         return city
+
+    def made_cameras(self) -> Cameras:
+        """The real ones, each with its certificate; not started."""
+        enrolled = self.shared.enrolled
+        made = Cameras(
+            self.folder / "cameras",
+            *(self.city, self.cameras, enrolled.key_list(), enrolled.signing_key),
+        )
+        for camera in made.all:
+            self.give_certificates(camera.folder, camera.name)
+        return made
 
     def give_certificates(self, folder: Path, name: str) -> None:
         """Into a real camera's device folder."""

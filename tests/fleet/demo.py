@@ -51,12 +51,7 @@ class Demo:
         self.scan = account.provisioning_uri()
         self._inbox = Serving(enrolled.folder)
         self.url = self._inbox.url
-        self.cameras = Cameras(
-            self._folder / "cameras",
-            *(city.city, city.cameras, enrolled.key_list(), enrolled.signing_key),
-        )
-        for camera in self.cameras.all:
-            city.give_certificates(camera.folder, camera.name)
+        self.cameras = city.made_cameras()
         self.cameras.start()
         assert not unanswered(city.desk)
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.fleet import brokers
-from tests.fleet.cameras import Cameras
 from tests.fleet.city import FleetCity
 from tests.fleet.counting import Told, faults
 from tests.fleet.gaps import Gap, Moment, gaps
@@ -92,13 +91,7 @@ class Play:
         return self.outcome
 
     def _make_cameras(self) -> None:
-        city, enrolled = self._city, self._city.shared.enrolled
-        self._cameras = Cameras(
-            self._folder / "cameras",
-            *(city.city, city.cameras, enrolled.key_list(), enrolled.signing_key),
-        )
-        for camera in self._cameras.all:
-            city.give_certificates(camera.folder, camera.name)
+        self._cameras = self._city.made_cameras()
         self._pool = SessionPool([], self._folder / "sessions.out")
 
     def _with_all(self) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.interop.node import HERE, node
-from tests.support.browser import CHROMIUM, Browser
+from tests.interop import page_seen
+from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
 from tests.support.inbox import Serving, desk
-from tests.support.inbox_browser import DESK, PHONE, Keyboard, resize, seen_car
+from tests.support.inbox_browser import Keyboard, seen_car
 from tests.support.sealed import DEVICE
 
 pytestmark = [
@@ -16,19 +16,12 @@ pytestmark = [
 
 
 def require_sound(browser, where):
-    script = (HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0"
     for size in (PHONE, DESK):
         resize(browser, size)
-        browser.run(script)
-        passes, violations = browser.run(
-            "axe.run().then(done => [done.passes.length, done.violations])"
-        )
-        assert violations == [], where
-        assert passes > 10
+        page_seen.require_sound(browser, where)
 
 
 def test_axe_finds_nothing(tmp_path):
-    node()  # installs what package.json names
     enrolled = desk(tmp_path / "receiver")
     lead = f"/lead/{DEVICE}/{seen_car(enrolled)}"
     with Serving(enrolled.folder) as serving, Browser(tmp_path / "profile") as browser:

@@ -2,17 +2,14 @@
 nothing, nobody is asked for anything, and a passer-by's questions are answered on it.
 """
 
-import base64
-import subprocess
-
 import pytest
 
 from agent.audit.witnesses.cosigned_reach import WitnessReach
 from agent.city.pages.pole_page import Behind, LogStand, pole_page
 from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
-from tests.interop.node import HERE, node
-from tests.support.browser import CHROMIUM, Browser
+from tests.interop.page_seen import on_paper, require_sound, shown
+from tests.support.browser import CHROMIUM, DESK, PHONE, resize
 from tests.support.policy_texts import DAY, ROSTER, files
 from tests.unit.test_explaining import BASE
 
@@ -20,7 +17,6 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
 ]
-PHONE, DESK = (390, 844), (1280, 800)
 QUESTIONS = {
     "Who may be told what by this camera?": "Town Police",
     "Which policy holds here?": "In force now is version",
@@ -44,26 +40,18 @@ def browser(tmp_path_factory):
     page = folder / "page.html"
     leads = estimate_all(told, Inputs(listed=0), None)
     page.write_text(pole_page(told, leads, Behind("report.html", reach, stands)), encoding="utf-8")
-    with Browser(folder / "profile") as browser:
-        browser.go(page.as_uri())
-        browser.until("document.readyState === 'complete' && !!document.querySelector('main')")
+    with shown(page, folder) as browser:
         browser.page = page
         yield browser
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
 def test_seen_whole_answered_and_axe_finds_nothing(browser, size):
-    node()
-    browser.resize(*size, phone=size == PHONE)
+    resize(browser, size)
     assert browser.run("document.documentElement.scrollWidth") <= size[0]
     told = " ".join(browser.run("document.body.innerText").split())
     assert {question for question, answer in QUESTIONS.items() if answer not in told} == set()
-    browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
-    passes, violations = browser.run(
-        "axe.run().then(done => [done.passes.length, done.violations])"
-    )
-    assert violations == []
-    assert passes > 10
+    require_sound(browser)
 
 
 def test_nobody_is_asked_for_anything(browser):
@@ -72,10 +60,6 @@ def test_nobody_is_asked_for_anything(browser):
 
 
 def test_it_is_answered_on_paper(browser, tmp_path):
-    printed = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
-    pdf = tmp_path / "page.pdf"
-    pdf.write_bytes(base64.b64decode(printed["data"]))
-    done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
-    paper = "".join(done.stdout.split())
+    paper = "".join(on_paper(browser, tmp_path).split())
     asked = {name for name, answer in QUESTIONS.items() if "".join(answer.split()) not in paper}
     assert asked == set()

@@ -3,13 +3,11 @@ the Python code: what is as it was is identical, one leaf changed is named, and 
 is told as checked.
 """
 
-import base64
 import json
 import random
 import re
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from hashlib import sha256
 
@@ -24,9 +22,9 @@ from agent.city.report.make import Asked, make
 from agent.city.report.recompute import recompute
 from agent.city.report.report_tables import Period
 from agent.city.report.shown.forms import as_json
-from tests.interop.node import HERE, node
+from tests.interop.page_seen import on_paper, require_sound
 from tests.support.audit_logs import tamper
-from tests.support.browser import CHROMIUM, Browser
+from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
 from tests.support.reported_city import (
     DOMAIN,
     PD,
@@ -43,7 +41,6 @@ pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
 ]
-PHONE, DESK = (390, 844), (1280, 800)
 NOVEMBER = "2026-11"
 NAMES = ("other-federal-agency", PD)
 
@@ -394,27 +391,17 @@ def test_a_damaged_file_ends_in_words(browser, city):
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
 def test_it_is_seen_whole_and_axe_finds_nothing(browser, city, size):
-    node()  # installs what package.json names
-    browser.resize(*size, phone=size == PHONE)
+    resize(browser, size)
     table = json.loads(city[1].read_text())
     table["tables"]["releases"]["rows"][1][4] = [5, 9]
     city[1].write_text(json.dumps(table))
     checked(browser, sent(*city))
     assert browser.run("document.documentElement.scrollWidth") <= size[0]
-    browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
-    passes, violations = browser.run(
-        "axe.run().then(done => [done.passes.length, done.violations])"
-    )
-    assert violations == []
-    assert passes > 10
+    require_sound(browser)
 
 
 def test_it_prints(browser, city, tmp_path):
     checked(browser, sent(*city))
-    told = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
-    pdf = tmp_path / "checked.pdf"
-    pdf.write_bytes(base64.b64decode(told["data"]))
-    done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
-    paper = " ".join(done.stdout.split())
+    paper = " ".join(on_paper(browser, tmp_path).split())
     for words in ("Identical: every number", "Counted again here", "not checked here", "Who holds"):
         assert words in paper

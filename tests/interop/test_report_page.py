@@ -2,16 +2,14 @@
 asked for anything, and it prints.
 """
 
-import base64
-import subprocess
-
 import pytest
 
 from agent.city.report.make import Asked, make
 from agent.city.report.report_tables import Period
 from agent.city.report.shown.report_page import as_html
-from tests.interop.node import HERE, node
-from tests.support.browser import CHROMIUM, Browser
+from tests.interop.node import HERE
+from tests.interop.page_seen import on_paper, require_sound, shown
+from tests.support.browser import CHROMIUM, DESK, PHONE, resize
 from tests.support.reported_city import PD, report_outcomes, reported_city
 
 pytestmark = [
@@ -19,7 +17,6 @@ pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
 ]
-PHONE, DESK = (390, 844), (1280, 800)
 
 # A council member's and a reporter's questions (docs/guide/report.md), each with the section that
 # answers it, and what it must say there.
@@ -62,25 +59,14 @@ def page(tmp_path):
 
 @pytest.fixture
 def browser(tmp_path, page):
-    with Browser(tmp_path / "profile") as browser:
-        browser.go(page.as_uri())
-        browser.until("document.readyState === 'complete' && !!document.querySelector('main')")
+    with shown(page, tmp_path) as browser:
         yield browser
-
-
-def resize(browser, size):
-    browser.resize(*size, phone=size == PHONE)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
 def test_axe_finds_nothing(browser, size):
-    node()  # installs what package.json names
     resize(browser, size)
-    browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
-    found = browser.run("axe.run().then(done => [done.passes.length, done.violations])")
-    passes, violations = found
-    assert violations == []
-    assert passes > 10
+    require_sound(browser)
     browser.run("document.documentElement.removeAttribute('lang')")
     assert browser.run("axe.run().then(done => done.violations.length)") == 1
 
@@ -112,10 +98,6 @@ def test_nobody_is_asked_for_anything(browser, page):
 
 
 def test_ten_questions_are_answered_on_paper(browser, tmp_path):
-    told = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
-    pdf = tmp_path / "report.pdf"
-    pdf.write_bytes(base64.b64decode(told["data"]))
-    done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
-    paper = "".join(done.stdout.split())
+    paper = "".join(on_paper(browser, tmp_path).split())
     for question, (_, *words) in QUESTIONS.items():
         assert [word for word in words if "".join(word.split()) not in paper] == [], question

@@ -13,6 +13,7 @@ from pathlib import Path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTH, HEIGHT = 390, 844
+PHONE, DESK = (WIDTH, HEIGHT), (1280, 800)
 QUIETLY = (
     "--headless",
     "--no-sandbox",
@@ -145,3 +146,8 @@ class Browser:
             self._rest += os.read(self._read, 1 << 16)
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
+
+
+def resize(browser: Browser, size: tuple[int, int]) -> None:
+    """To one of the two sizes."""
+    browser.resize(*size, phone=size == PHONE)

@@ -5,7 +5,6 @@ The part of watch is played by `settle`: it removes a read from the outbox only 
 it has verified itself.
 """
 
-import base64
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paho.mqtt.enums import CallbackAPIVersion
 
+from agent.core.text.encoding import b64url
 from agent.core.time.instant import Instant
 from agent.core.wire.device_public import DevicePublic, format_device_public
 from agent.core.wire.receipt import Receipt, format_receipt
@@ -99,31 +99,8 @@ class Rig:
         purpose: str = "stolen-vehicle-recovery",
     ) -> str:
         """A policy whose brokers listen on these loopback ports, in this order."""
-        key = base64.urlsafe_b64encode(raw(self.parties.recipient_key)).decode().rstrip("=")
-        day = self.now.date()
-        text = f"""
-name = "City of Exampleville ALPR policy"
-version = 7
-jurisdiction = "US-CA"
-effective = {day - timedelta(days=30)}
-expires = {day + timedelta(days=expires_days)}
-[[release]]
-rule = "stolen-and-amber"
-categories = ["stolen-vehicle", "amber-alert"]
-match = ["exact", "text"]
-min_confidence = 0.9
-max_per_hour = 20
-recipient = "{sealed.RECIPIENT}"
-purpose = "{purpose}"
-retention = "21d"
-include = ["plate", "crop", "captured_at", "camera"]
-[[recipient]]
-id = "{sealed.RECIPIENT}"
-legal_name = "Exampleville Police Department"
-basis = "Ordinance 2026-14"
-expires = {day + timedelta(days=90)}
-signing_key = "{key}"
-"""
+        key, day = raw(self.parties.recipient_key), self.now.date()
+        text = one_rule(key, day, expires_days=expires_days, purpose=purpose)
         for number, port in enumerate(ports):
             text += f"""
 [[broker]]
@@ -238,14 +215,13 @@ class Deliver:
             str(rig.settings),
             *arguments,
         ]
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and name != "NOTIFY_SOCKET"
-        }
         with self._output.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output
+                command,
+                cwd=ROOT,
+                env=clean_environment() | environment,
+                stdout=output,
+                stderr=output,
             )
 
     def output(self) -> str:
@@ -338,6 +314,49 @@ class Recipient:
         """Unsubscribe by leaving."""
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def one_rule(
+    signing_key: bytes,
+    day: date,
+    *,
+    expires_days: int = 90,
+    purpose: str = "stolen-vehicle-recovery",
+    max_per_hour: int = 20,
+) -> str:
+    """A policy of one rule and one recipient, whose brokers are still to be added."""
+    return f"""
+name = "City of Exampleville ALPR policy"
+version = 7
+jurisdiction = "US-CA"
+effective = {day - timedelta(days=30)}
+expires = {day + timedelta(days=expires_days)}
+[[release]]
+rule = "stolen-and-amber"
+categories = ["stolen-vehicle", "amber-alert"]
+match = ["exact", "text"]
+min_confidence = 0.9
+max_per_hour = {max_per_hour}
+recipient = "{sealed.RECIPIENT}"
+purpose = "{purpose}"
+retention = "21d"
+include = ["plate", "crop", "captured_at", "camera"]
+[[recipient]]
+id = "{sealed.RECIPIENT}"
+legal_name = "Exampleville Police Department"
+basis = "Ordinance 2026-14"
+expires = {day + timedelta(days=90)}
+signing_key = "{b64url(signing_key)}"
+"""
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without a proxy and without a service manager."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and name != "NOTIFY_SOCKET"
+    }
 
 
 def raw(key: Ed25519PrivateKey) -> bytes:

@@ -11,16 +11,13 @@ from agent.core.text.strict_json import canonical
 from agent.core.wire.holds import hold_rules
 from agent.core.wire.holds.hold import TYP, Hold, format_hold
 from agent.core.wire.holds.hold_rules import HoldRules, format_rules
+from tests.support.delivery_rig import raw
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT, sign_compact
 
 CITY = "City of Exampleville"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAMES = ("A. Judge", "B. Clerk", "C. Counsel")
-
-
-def raw(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes_raw()
 
 
 def signed(payload: bytes, keys, typ: str = TYP) -> bytes:

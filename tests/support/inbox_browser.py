@@ -11,7 +11,6 @@ from tests.support.inbox import PASSWORD, code_of
 from tests.support.receiving import Enrolled, this_instant
 from tests.support.sealed import DEVICE, PLATE, RECIPIENT, release, sighting
 
-PHONE, DESK = (390, 844), (1280, 800)
 KEYS = {"Tab": 9, "Enter": 13, "ArrowDown": 40, " ": 32}
 
 
@@ -74,10 +73,6 @@ class Keyboard:
         self.type("#password", PASSWORD)
         self.type("#code", code_of(folder, name))
         self.go("main button", "h1 ~ ul.leads, h1 ~ p")
-
-
-def resize(browser: Browser, size: tuple[int, int]) -> None:
-    browser.resize(*size, phone=size == PHONE)
 
 
 def seen_car(enrolled: Enrolled) -> str:

@@ -216,7 +216,7 @@ def rung(place: Workplace, said: list[str] | None = None) -> list[str]:
     """One turn of each ringer; what the operator was told."""
     said = [] if said is None else said
     with closing(place.store()) as store:
-        for named in named_ringers(place):
+        for named in named_ringers(place.settings.ring, place.folder):
             RingRound(named, place.verifier(), SystemClock(), said.append).turn(store)
     return said
 

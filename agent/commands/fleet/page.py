@@ -22,10 +22,7 @@ def page(
     """Write one page of all cameras, whole and offline, as `fleet run` does where fleet.toml names
     it.
     """
-    from agent.disk.atomic_file import write_atomic
-    from agent.fleet.fleet_metrics import as_prometheus
-    from agent.fleet.fleet_page import fleet_page
-    from agent.fleet.fleet_run import seen
+    from agent.fleet.fleet_run import seen, write_shown
     from agent.fleet.fleet_settings import load
     from agent.fleet.fleet_store import FleetStore
     from agent.host.clock import SystemClock
@@ -33,7 +30,5 @@ def page(
     settings = load(folder)
     with FleetStore(folder) as store:
         fleet = seen(store, settings, SystemClock().now().utc)
-    write_atomic(out, fleet_page(fleet).encode(), 0o644)
-    if metrics is not None:
-        write_atomic(metrics, as_prometheus(fleet).encode(), 0o644)
+    write_shown(fleet, out, metrics)
     typer.echo(f"{out}: {len(fleet.cameras):,} cameras")

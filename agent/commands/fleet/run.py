@@ -29,21 +29,15 @@ def run(
     from agent.fleet.fleet_run import FleetRun
     from agent.fleet.silence import Notice
     from agent.host.clock import SystemClock
+    from agent.receiver.ringing.ring_round import try_ringers
 
     clock, stopping = SystemClock(), Event()
     fleet = FleetRun(folder, clock, _tell)
     ringers = fleet.named_ringers()  # a secret that is not there is told now, and not at night
     if once:
-        at, unheard = clock.now().utc, 0
-        for named in ringers:
-            try:
-                named.ringer.ring(Notice(f"msg_try_{int(at.timestamp())}", at, silent=0))
-            except NetworkError as error:
-                unheard += 1
-                _tell(f"ringer {named.name} {error.what}")
-            else:
-                _tell(f"ringer {named.name}: took a message")
-        if unheard:
+        at = clock.now().utc
+        notice = Notice(f"msg_try_{int(at.timestamp())}", at, silent=0)
+        if unheard := try_ringers(ringers, notice, _tell, "a message"):
             raise NetworkError(f"{unheard} of {len(ringers)} ringers cannot be heard")
         return
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,7 +8,7 @@ import typer
 from agent.commands.fleet.fleet_options import Folder, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from agent.fleet.fleet_view import CameraState, Fleet
 
@@ -50,15 +50,15 @@ def status(
 
 
 def _lines(fleet: "Fleet", *, everyone: bool) -> "Iterator[str]":
-    from agent.fleet.fleet_view import Who
+    from agent.fleet.fleet_view import Who, counted
 
     yield (
         f"{len(fleet.cameras):,} cameras: {fleet.count(Who.LADDER):,} need a ladder, "
         f"{fleet.count(Who.DESK):,} the desk, {fleet.count(Who.NOBODY):,} are well"
     )
-    yield f"software  {_counted(fleet.versions)}"
-    yield f"policy    {_counted(fleet.policies)}"
-    yield f"collector {fleet.run.get('link', 'has not run yet')}"
+    yield f"software  {counted(fleet.versions)}"
+    yield f"policy    {counted(fleet.policies)}"
+    yield f"collector {fleet.link}"
     if fleet.strangers:
         yield f"strangers {fleet.strangers:,} messages under names of no camera"
     wanted = [one for one in fleet.cameras if everyone or one.who is not Who.NOBODY]
@@ -66,10 +66,6 @@ def _lines(fleet: "Fleet", *, everyone: bool) -> "Iterator[str]":
     yield from map(_line, shown)
     if len(shown) < len(wanted):
         yield f"… and {len(wanted) - len(shown):,} more: --all"
-
-
-def _counted(found: "Mapping[str, int] | Mapping[int, int]") -> str:
-    return ", ".join(f"{name}: {count:,}" for name, count in found.items()) or "nothing heard"
 
 
 def _line(one: "CameraState") -> str:

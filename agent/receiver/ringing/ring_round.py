@@ -7,13 +7,15 @@ Nothing here is in the way of storing or of receipts: it runs in a process of it
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from agent.errors import NetworkError, PlatewardenError, RefusedError, StorageError, StoreAwayError
-from agent.receiver.ringing.message import Message, Read, message_of
+from agent.receiver.ringing.message import Message, Notice, Read, message_of
+from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.ringing.ringers import Ringer, ringer_of
-from agent.receiver.store.ring_queue import LONGEST_PAUSE_S, Claim, pause_s
+from agent.receiver.store.ring_queue import LONGEST_PAUSE_S, Claim, RingQueue, pause_s
 from agent.receiver.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -38,6 +40,28 @@ class NamedRinger:
     ringer: Ringer
 
 
+def ring_claimed(
+    rings: RingQueue, claim: Claim, named: NamedRinger, notice: Notice, tell: Tell, unheard: str
+) -> None:
+    """Ring once, and book whether somebody heard. `unheard`: what the operator is told behind why
+    nobody did, once; `status` goes on saying it. Raises StorageError.
+    """
+    try:
+        named.ringer.ring(notice)
+    except NetworkError as error:
+        why = error.what
+    except Exception as error:  # noqa: BLE001  # whatever it is, the ringer is dead: it is told
+        why = f"fails ({type(error).__name__})"
+    else:
+        rings.rung(named.name, claim)
+        if claim.failures:
+            tell(f"ringer {named.name} is heard again")
+        return
+    rings.failed(named.name, why, pause_s(claim.failures + 1))
+    if not claim.failures:
+        tell(f"ringer {named.name} {why}: {unheard}")
+
+
 class RingRound:
     """`tell`: a line for the operator, never with a plate."""
 
@@ -55,27 +79,12 @@ class RingRound:
         message = message_of(
             name, self._named.tells, self._reads(store, claim), self._clock.now().utc
         )
-        try:
-            self._named.ringer.ring(message)
-        except NetworkError as error:
-            self._failed(store, claim, error.what)
-            return True
-        except Exception as error:  # noqa: BLE001  # whatever it is, the ringer is dead: it is told
-            self._failed(store, claim, f"fails ({type(error).__name__})")
-            return True
-        store.rings.rung(name, claim)
-        if claim.failures:
-            self._tell(f"ringer {name} is heard again")
+        unheard = (
+            f"{len(claim.names)} wait; trying again, with pauses that grow to "
+            f"{LONGEST_PAUSE_S / 60:.0f} minutes"
+        )
+        ring_claimed(store.rings, claim, self._named, message, self._tell, unheard)
         return True
-
-    def _failed(self, store: "ReadStore", claim: Claim, why: str) -> None:
-        wait_s = pause_s(claim.failures + 1)
-        store.rings.failed(self._named.name, why, wait_s)
-        if not claim.failures:  # said once; `receiver status` goes on saying it
-            self._tell(
-                f"ringer {self._named.name} {why}: {len(claim.names)} wait; trying again, "
-                f"with pauses that grow to {LONGEST_PAUSE_S / 60:.0f} minutes"
-            )
 
     def _reads(self, store: "ReadStore", claim: Claim) -> "Sequence[Read]":
         return [(*name, self._category(store, *name)) for name in claim.names]
@@ -94,33 +103,40 @@ class RingRound:
         return None
 
 
-def named_ringers(place: Workplace) -> "Sequence[NamedRinger]":
-    """All that receiver.toml names, with their secrets read. Raises ConfigError, StorageError."""
-    return [
-        NamedRinger(one.name, one.tells, ringer_of(one, place.folder))
-        for one in place.settings.ring.all
-    ]
+def named_ringers(ring: RingSettings, folder: Path) -> "Sequence[NamedRinger]":
+    """All that [ring] names, with their secrets read. `folder`: of its file. Raises ConfigError,
+    StorageError.
+    """
+    return [NamedRinger(one.name, one.tells, ringer_of(one, folder)) for one in ring.all]
 
 
 def try_each(place: Workplace, clock: "Clock", tell: Tell) -> int:
     """Ring each once with a message about nothing; how many nobody heard."""
+    at = clock.now().utc
+    message = Message(f"msg_try_{int(at.timestamp())}", at, leads=0, tests=1)
+    ringers = named_ringers(place.settings.ring, place.folder)
+    return try_ringers(ringers, message, tell, "a TEST message")
+
+
+def try_ringers(ringers: "Sequence[NamedRinger]", notice: Notice, tell: Tell, what: str) -> int:
+    """Ring each once with this; how many nobody heard. `what`: in words."""
     unheard = 0
-    for named in named_ringers(place):
+    for named in ringers:
         try:
-            at = clock.now().utc
-            named.ringer.ring(Message(f"msg_try_{int(at.timestamp())}", at, leads=0, tests=1))
+            named.ringer.ring(notice)
         except NetworkError as error:
             unheard += 1
             tell(f"ringer {named.name} {error.what}")
         else:
-            tell(f"ringer {named.name}: took a TEST message")
+            tell(f"ringer {named.name}: took {what}")
     return unheard
 
 
 def ring_until(place: Workplace, clock: "Clock", tell: Tell, stopping: Event) -> None:
     """Until `stopping`: a thread for each ringer, so that one that hangs delays no other."""
     verifier = place.verifier()
-    rounds = [RingRound(named, verifier, clock, tell) for named in named_ringers(place)]
+    ringers = named_ringers(place.settings.ring, place.folder)
+    rounds = [RingRound(named, verifier, clock, tell) for named in ringers]
     threads = [
         Thread(target=_keep_turning, args=(one, place, tell, stopping), daemon=True)
         for one in rounds
