@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from agent.core.text.identifier import is_domain
-from agent.core.text.schema.notes import Between, By, named
+from agent.core.text.schema.notes import Between, By, as_tuple, named
 from agent.core.text.schema.section import Section, hidden
 from agent.core.text.toml_document import read_document
 from agent.errors import ConfigError
@@ -20,11 +20,6 @@ _CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 def as_path(value: object) -> object:
     """Text as a path; anything else stays, and is refused as no text."""
     return Path(value) if isinstance(value, str) else value
-
-
-def as_tuple(value: object) -> object:
-    """A list as it can be kept unchanged; anything else stays, and is refused as no list."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def as_crop(value: object) -> object:

@@ -17,23 +17,10 @@ from agent.bulk import inputs, reader
 from agent.core.reading.sighting import Frame
 from agent.errors import PlatewardenError, SourceError
 from agent.host.clock import SystemClock
+from bench.process_memory import memory_mb
 from bench.systems import System
 
 WARM_UPS = 2
-STATUS = Path("/proc/self/status")
-
-
-def memory_mb(field: str) -> float | None:
-    """VmRSS: now; VmHWM: the most so far. getrusage would tell the parent's peak too: Linux keeps
-    it across exec.
-    """
-    try:
-        lines = STATUS.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next(
-        (int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), None
-    )
 
 
 def answer(**members: object) -> None:

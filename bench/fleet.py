@@ -37,8 +37,8 @@ CHILD = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from bench.child import memory_mb
 from bench.fleet_steps import step
+from bench.process_memory import memory_mb
 folder, name = Path(sys.argv[1]), sys.argv[2]
 begun = time.process_time()
 size = step(folder, name)

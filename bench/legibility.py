@@ -137,12 +137,12 @@ def draw(curves: dict[str, list[Point]], path: Path) -> None:
     plt.close(figure)
 
 
-def table(found: dict[str, tuple[list[Told], int]]) -> Table:
+def table(curves: dict[str, list[Point]]) -> Table:
     """A row an error rate, a column a system."""
-    shown = Table("wrong, at most", *found, title="whole plates told rightly")
-    curves = [curve(*one) for one in found.values()]
+    shown = Table("wrong, at most", *curves, title="whole plates told rightly")
     for error in ERRORS:
-        shown.add_row(f"{error:.1%}", *(f"{coverage_at(points, error):.1%}" for points in curves))
+        told = (f"{coverage_at(points, error):.1%}" for points in curves.values())
+        shown.add_row(f"{error:.1%}", *told)
     return shown
 
 
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         )
     else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table(found))
+        Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table(curves))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ Nothing is sealed: what a released read leaves behind is `bench.endurance`'s to 
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from rich.progress import track as with_progress
 
 from agent import pipeline
-from agent.core.hotlist.intake.list_import import parse_hotlist
 from agent.core.policy.counts import Counts
 from agent.core.policy.policy import Decision, Match
 from agent.core.reading.sighting import Frame, Sighting
@@ -26,11 +26,11 @@ from agent.vision.model_loader import load_vision
 from agent.vision.stream.on_a_stream import on_a_stream
 from bench.clips.clip import START
 from bench.clips.scenes.next_car import next_car
-from bench.clips.telling import EMPTY_LIST
+from bench.clips.telling import unsealing_line
+from bench.process_memory import memory_mb
 
 EVERY, QUIET_S = timedelta(minutes=10), 20
 SETTLED = 0.1  # of the day: until then caches and the allocator fill up
-PER_MB = 1024
 
 
 class Day:
@@ -69,9 +69,8 @@ def one_round(number: int) -> Iterator[Frame]:
 
 
 def resident_mb() -> float:
-    """This process's memory, 2^20 bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / PER_MB
+    """This process's memory, 2^20 bytes; no number where the system does not tell it."""
+    return memory_mb("VmRSS") or math.nan
 
 
 def played(day: Day) -> None:
@@ -79,18 +78,7 @@ def played(day: Day) -> None:
     detector, reader = load_vision(1)
     tracker, counts = Tracker(), Counts()
     looking, reading = on_a_stream(detector, reader, tracker.known)
-    line = pipeline.Line(
-        camera="day",
-        detector=looking,
-        reader=reading,
-        tracker=tracker,
-        hotlist=parse_hotlist(EMPTY_LIST, "empty", date(2026, 11, 22)),
-        decider=day,
-        sealer=None,  # nothing is released
-        outbox=None,
-        log=None,
-        counts=counts,
-    )
+    line = unsealing_line(looking, reading, tracker, day, counts)
     seen = START
 
     def frames() -> Iterator[Frame]:

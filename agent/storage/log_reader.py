@@ -9,11 +9,12 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.leaf import MAX_DETAILS_BYTES, LeafKind, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES
 from agent.core.log.tally import Tally
@@ -114,6 +115,23 @@ def read_log(database: Path) -> UntrustedLog:
         rows = tuple(_leaf_row(*row) for row in connection.execute(_LEAVES))
         checkpoints = tuple(_checkpoint_row(*row) for row in connection.execute(_CHECKPOINTS))
     return UntrustedLog(rows, checkpoints)
+
+
+def stated_roots(database: Path, sizes: Iterable[int]) -> dict[int, bytes]:
+    """The roots that the log states for these sizes, where it states one; verify the log first,
+    which holds them against its tree. Raises StorageError.
+    """
+    found = {}
+    query = "SELECT note FROM checkpoint WHERE size = ?"
+    with snapshot(database) as connection:
+        for size in sorted(sizes):
+            for (note,) in connection.execute(query, (size,)):
+                if isinstance(note, bytes):
+                    try:
+                        found[size] = parse_body(parse_note(note).signed).root
+                    except ValueError:
+                        continue  # verification has named it
+    return found
 
 
 def openings(database: Path) -> list[dict[str, object]]:

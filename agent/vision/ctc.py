@@ -102,9 +102,9 @@ def middles(probabilities: Probabilities, text: str) -> list[float]:
     signs = [BLANK] * (2 * len(text) + 1)
     signs[1::2] = [1 + CHARACTERS.index(character) for character in text]
     # Plain floats, as in decode: numpy took ten times as long for these few.
-    shown = probabilities[:, signs]
-    places = _aligned(np.log(shown + UNHEARD_OF).tolist(), _skippable(signs))
-    weights = (shown + UNHEARD_OF).tolist()
+    shown = probabilities[:, signs] + UNHEARD_OF
+    places = _aligned(np.log(shown).tolist(), _skippable(signs))
+    weights = shown.tolist()
     total, weight = [0.0] * len(text), [0.0] * len(text)
     for step, place in enumerate(places):
         if place % 2:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from onnxruntime import InferenceSession
 
-from agent.core.text.schema.notes import Between, By, Form, MisfitError
+from agent.core.text.schema.notes import Between, By, Form, MisfitError, as_tuple
 from agent.core.text.schema.section import Section
 from agent.core.text.schema_words import first_fault
 from agent.errors import ModelError
@@ -23,11 +23,6 @@ MANIFEST = "manifest.json"
 LARGEST_MANIFEST_BYTES = 64 * 1024
 LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 REINSTALL = "reinstall platewarden; after a training: python -m models.training.manifest"
-
-
-def as_tuple(value: object) -> object:
-    """JSON has lists only."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 class TensorEntry(Section):

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from agent import pipeline
 from agent.core.hotlist.intake.list_import import parse_hotlist
 from agent.core.policy.counts import Counts
+from agent.core.policy.decider import Decider
 from agent.core.policy.policy import Decision, Match
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting, Track
 from agent.core.reading.tracking import Tracker
@@ -98,17 +99,28 @@ def told_by_our_line(
     """What `watch` would have matched against its list."""
     listener = Listener(clip, reader, tracker or Tracker())
     looking, reading = on_a_stream(detector, listener, listener.known)
-    line = pipeline.Line(
+    line = unsealing_line(looking, reading, listener, listener, Counts())
+    pipeline.watch(line, listener.frames(), lambda: None)
+    return listener.told
+
+
+def unsealing_line(
+    detector: PlateDetector,
+    reader: PlateReader,
+    tracker: Tracker,
+    decider: Decider,
+    counts: Counts,
+) -> pipeline.Line:
+    """A camera's line over an empty list, whose `decider` releases nothing."""
+    return pipeline.Line(
         camera="clip",
-        detector=looking,
-        reader=reading,
-        tracker=listener,
+        detector=detector,
+        reader=reader,
+        tracker=tracker,
         hotlist=parse_hotlist(EMPTY_LIST, "empty", date(2026, 11, 22)),
-        decider=listener,
+        decider=decider,
         sealer=None,  # nothing is released
         outbox=None,
         log=None,
-        counts=Counts(),
+        counts=counts,
     )
-    pipeline.watch(line, listener.frames(), lambda: None)
-    return listener.told

@@ -1,5 +1,5 @@
-"""From a trained network to an ONNX file that computes the same: what the exports of all three
-share.
+"""From a trained network to an ONNX file that computes the same: what the exports of all
+networks share.
 """
 
 import io
@@ -60,22 +60,28 @@ def export(
     Raises ExportError, and writes nothing, where the two differ.
     """
     model = to_onnx(shipped)
-    difference = largest_difference(shipped, model)
-    if difference > LARGEST_DIFFERENCE:
-        message = (
-            f"the ONNX file differs from PyTorch by {difference:.1e} "
-            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
-        )
-        raise ExportError(message)
-    model = describe(
+    described = describe(
         model,
         purpose=purpose,
         classes=classes,
         threshold=threshold,
         training_command=command_of(checkpoint),
     )
-    target.write_bytes(model)
-    print(f"{target}: {len(model)} bytes, differs from PyTorch by at most {difference:.1e}")
+    write(described, largest_difference(shipped, model), target)
+
+
+def write(described: bytes, difference: float, target: Path) -> None:
+    """Write a file that differs from PyTorch by so much, and say so. Raises ExportError, and writes
+    nothing, where that is too much.
+    """
+    if difference > LARGEST_DIFFERENCE:
+        message = (
+            f"the ONNX file differs from PyTorch by {difference:.1e} "
+            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
+        )
+        raise ExportError(message)
+    target.write_bytes(described)
+    print(f"{target}: {len(described)} bytes, differs from PyTorch by at most {difference:.1e}")
 
 
 def to_onnx(shipped: Shipped) -> bytes:
@@ -97,6 +103,18 @@ def to_onnx(shipped: Shipped) -> bytes:
         )
     onnx.checker.check_model(onnx.load_model_from_string(file.getvalue()))
     return file.getvalue()
+
+
+def repacked(
+    model: onnx.ModelProto, kept: Sequence[onnx.TensorProto], widened: Sequence[onnx.NodeProto]
+) -> onnx.ModelProto:
+    """The same model over these weights, which these nodes widen before all others run."""
+    nodes = [*widened, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
 
 
 def largest_difference(shipped: Shipped, model: bytes) -> float:

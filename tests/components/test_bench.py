@@ -213,6 +213,16 @@ def test_a_fleet_is_measured_with_few_and_with_many_cameras(monkeypatch, capsys,
     assert step(fleet.city(tmp_path / "four", 4), "messages") > 200 * 200
 
 
+def test_the_memory_of_a_fleet_s_step_holds_no_network_for_plates():
+    from bench.fleet import CHILD
+
+    imports = [one for one in CHILD.splitlines() if one.startswith(("from ", "import "))]
+    script = [*imports, "print({'onnxruntime', 'cv2'} & sys.modules.keys())"]
+    words = [sys.executable, "-c", "\n".join(script)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_opening_a_hot_list_is_measured_beside_another_checkout(monkeypatch, capsys):
     from bench import hotlist_opening
 

@@ -21,9 +21,9 @@ from agent.commands.report import app
 from agent.core.log.checkpoint import parse_body, parse_note, verifier_key
 from agent.errors import UsageError
 from agent.storage.audit_log import AuditLog
-from tests.components.test_log_attacks import note_of
 from tests.support.audit_logs import KEY
 from tests.support.audit_logs import rows as rows_of
+from tests.support.log_attacks import note_of
 from tests.support.reported_city import CITY_LOG, DOMAIN, named_by_domain, reported_city
 from tests.support.told_logs import Leaf, Told, _next, write
 from tests.support.witness_logs import cosigned_file, run

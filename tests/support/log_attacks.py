@@ -52,6 +52,11 @@ def note_of(folder, size):
     return note
 
 
+def cosigned_by_witness(note):
+    taken = parse_note(note)
+    return write_note(taken.signed, [*taken.signatures, cosign(taken, *WITNESS, COSIGNED_S)])
+
+
 @dataclass
 class Case:
     """`leaf`: which one the attack is on; `kept`: what the auditor holds from before it, and
@@ -67,11 +72,7 @@ class Case:
 
     def keep(self, size, *, cosigned=False):
         path, note = self.folder.parent / f"kept-{size}", note_of(self.folder, size)
-        if cosigned:
-            taken = parse_note(note)
-            line = cosign(taken, *WITNESS, COSIGNED_S)
-            note = write_note(taken.signed, [*taken.signatures, line])
-        path.write_bytes(note)
+        path.write_bytes(cosigned_by_witness(note) if cosigned else note)
         self.kept.append(path)
 
 
@@ -193,12 +194,8 @@ def put_back_an_older_copy_after_a_cosignature(case):
     """Whole by itself, and older than what a witness has cosigned."""
     case.witnesses = ASKED
     told = put_back_an_older_copy(case)
-    del case.kept[:]
-    newest = case.folder.parent / f"kept-{case.size}"
-    taken = parse_note(newest.read_bytes())
-    line = cosign(taken, *WITNESS, COSIGNED_S)
-    newest.write_bytes(write_note(taken.signed, [*taken.signatures, line]))
-    case.kept.append(newest)
+    [newest] = case.kept
+    newest.write_bytes(cosigned_by_witness(newest.read_bytes()))
     return told
 
 

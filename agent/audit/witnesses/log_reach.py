@@ -17,12 +17,11 @@ from agent.audit.shown_leaves import leaves_of
 from agent.audit.witnesses.cosigned_reach import logged_at
 from agent.audit.witnesses.witnessed import witnessed
 from agent.core.log.checkpoint import note as write_note
-from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import from_posix_s
 from agent.storage.log_key import parts_of
 from agent.storage.log_notes import verified_checkpoint
-from agent.storage.log_reader import database_of, snapshot
+from agent.storage.log_reader import database_of, stated_roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,16 +122,8 @@ def _through(
 
 
 def _root(log: Looked, size: int) -> bytes:
-    """The root that the log states for so many leaves, which verification has held against its
-    tree; b"" where it states none.
-    """
-    with snapshot(database_of(log.report.path)) as connection:
-        query = "SELECT note FROM checkpoint WHERE size = ?"
-        row = connection.execute(query, (size,)).fetchone()
-    try:
-        return parse_body(parse_note(row[0]).signed).root if row else b""
-    except (ValueError, TypeError):
-        return b""
+    """The root that the log states for so many leaves; b"" where it states none."""
+    return stated_roots(database_of(log.report.path), [size]).get(size, b"")
 
 
 def _with_since(log: Looked, found: LogReach) -> LogReach:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.audit.questions.findings import Answer, Finding
 from agent.city.report.bands import BANDS, Cell, band, in_order, total
-from agent.city.report.log_tally import Key, Tally
+from agent.city.report.log_tally import Key, Tally, by_camera
 from agent.city.report.log_work import LogDone
 from agent.city.report.outcome_tables import outcome_tables
 from agent.city.report.report_tables import Table
@@ -97,9 +97,7 @@ def _cameras(tallies: Sequence[Tally]) -> Table:
 
 
 def _releases(tallies: Sequence[Tally]) -> Iterator[Table]:
-    cells = Counter[Key]()  # a camera may have two logs: an older name, and one with a domain
-    for one in tallies:
-        cells.update({(one.camera, *key): number for key, number in one.releases.items()})
+    cells = by_camera(tallies, lambda one: one.releases)
     rows: list[tuple[Cell, ...]] = [(*key, band(number)) for key, number in cells.items()]
     yield Table(
         "releases",
@@ -184,16 +182,13 @@ def _hand_acts(tallies: Sequence[Tally]) -> Table:
 
 
 def _holds(tallies: Sequence[Tally]) -> Table:
-    summed: Counter[Key] = Counter()
-    for one in tallies:
-        summed.update({(one.camera, *key): number for key, number in one.holds.items()})
     return Table(
         "holds",
         "Holds, from the recipients' logs",
         "`begin` and `end` are of holds; `keep`, `unkept` and `open` are of single reads that were "
         f"kept beyond their deadline, that could not be, and that were looked at. {BANDS}",
         ("recipient", "month", "act", "times"),
-        _banded([summed]),
+        _banded([by_camera(tallies, lambda one: one.holds)]),
         "No hold, or no recipient's hold log is here.",
     )
 

@@ -3,7 +3,7 @@ questions ask.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.audit.questions.findings import number_of, text_of
@@ -145,6 +145,16 @@ class Tally:
             if isinstance(one, Mapping):
                 named = (text_of(one, "category") or NOBODY, text_of(one, "agency") or NOBODY)
                 self.acts[month, act, *named] += 1
+
+
+def by_camera(tallies: Sequence[Tally], of: Callable[[Tally], Counter[Key]]) -> Counter[Key]:
+    """What `of` each tally is counted, by camera first. One may have two logs: an older name, and
+    one with a domain.
+    """
+    found = Counter[Key]()
+    for one in tallies:
+        found.update({(one.camera, *key): number for key, number in of(one).items()})
+    return found
 
 
 def _refusal(said: Mapping[str, object]) -> Key:

@@ -14,10 +14,9 @@ from agent.audit.questions.findings import Answer
 from agent.audit.shown_leaves import ShownLeaf, leaves_of
 from agent.city.report.log_tally import Tally
 from agent.city.report.report_tables import Period
-from agent.core.log.checkpoint import parse_body, parse_note
 from agent.errors import PlatewardenError
 from agent.storage.log_key import TrustedLogKeys, parts_of
-from agent.storage.log_reader import database_of, snapshot
+from agent.storage.log_reader import database_of, stated_roots
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,8 @@ def _work(job: LogJob, path: Path) -> LogDone:
     most, ends, tally, asking = counting.most, counting.ends, counting.tally, counting.asking
     head = report.head.size if report.head else 0
     size = head if most is None else min(most, head)
-    roots = _roots(path, {size, *ends.values()})
+    stated = stated_roots(database_of(path), {size, *ends.values()})
+    roots = {number: root.hex() for number, root in stated.items()}
     months = {month: (end, roots[end]) for month, end in sorted(ends.items()) if end in roots}
     return LogDone(report, size, roots.get(size, ""), months, tally, asking.story, asking.done())
 
@@ -92,9 +92,6 @@ class _Counting:
 
     job: LogJob
     begun: bool = False
-    origin: str = ""
-    camera: str = ""
-    process: str = ""
     most: int | None = None
     before: str = ""
     ends: dict[str, int] = field(default_factory=dict)
@@ -103,10 +100,9 @@ class _Counting:
 
     def begin(self, origin: str) -> None:
         """Implements LeafTaker."""
-        self.begun, self.origin, self.before, self.ends = True, origin, "", {}
-        self.camera, self.process = parts_of(origin)
+        self.begun, self.before, self.ends = True, "", {}
         self.most = self.job.most.get(origin)
-        self.asking, self.tally = Asking(origin), Tally(self.camera, self.process)
+        self.asking, self.tally = Asking(origin), Tally(*parts_of(origin))
 
     def void(self) -> None:
         """Implements LeafTaker."""
@@ -117,31 +113,11 @@ class _Counting:
         if self.most is not None and number >= self.most:
             return
         self.before = at or self.before
-        self.count(
-            ShownLeaf(
-                self.origin, self.camera, self.process, number, self.before, kind, "", details
-            )
-        )
+        whose = self.asking.story.origin, self.tally.camera, self.tally.process
+        self.count(ShownLeaf(*whose, number, self.before, kind, "", details))
 
     def count(self, leaf: ShownLeaf) -> None:
         """One more leaf that counts."""
         self.asking.take(leaf)
         self.tally.take(leaf, self.job.period)
         self.ends[leaf.at[:7]] = leaf.number + 1
-
-
-def _roots(path: Path, sizes: set[int]) -> dict[int, str]:
-    """The roots that the log states for these sizes; verification has held them against the
-    tree.
-    """
-    found = {}
-    with snapshot(database_of(path)) as connection:
-        for size in sorted(sizes):
-            query = "SELECT note FROM checkpoint WHERE size = ?"
-            for (note,) in connection.execute(query, (size,)):
-                if isinstance(note, bytes):
-                    try:
-                        found[size] = parse_body(parse_note(note).signed).root.hex()
-                    except ValueError:
-                        continue  # verification has named it
-    return found

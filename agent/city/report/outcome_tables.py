@@ -1,10 +1,9 @@
 """What became of leads, by list and camera, and how many of those that were followed were false."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from agent.city.report.bands import BANDS, NOTHING, Band, Cell, band, in_order, total
-from agent.city.report.log_tally import Key, Tally
+from agent.city.report.log_tally import Tally, by_camera
 from agent.city.report.report_tables import Table
 from agent.core.wire.receipt import Disposition
 
@@ -17,9 +16,7 @@ _RATE = (
 
 def outcome_tables(tallies: Sequence[Tally]) -> Iterator[Table]:
     """By camera and list; then by list, all cameras together."""
-    told = Counter[Key]()  # a camera may have two logs: an older name, and one with a domain
-    for one in tallies:
-        told.update({(one.camera, *key): number for key, number in one.outcomes.items()})
+    told = by_camera(tallies, lambda one: one.outcomes)
     cells = {
         key: [told[*key, each.value] for each in Disposition]
         for key in sorted({(camera, category) for camera, category, _ in told})

@@ -20,16 +20,16 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from agent.vision.issuer.closed_list import LETTERS
 from models.training.exporting import (
-    LARGEST_DIFFERENCE,
-    ExportError,
     Shipped,
     largest_difference,
     noise_crops,
+    repacked,
     to_onnx,
+    write,
 )
 from models.training.issuer.net import STRIP, StripReader
-from models.training.issuer.prints import LETTERS
 from models.training.loop import averaged_weights, command_of
 from models.training.manifest import describe
 
@@ -116,12 +116,7 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
             helper.make_node("Cast", [small], [cast], to=onnx.TensorProto.FLOAT),
             helper.make_node("Mul", [cast, step], [value.name]),
         ]
-    nodes = [*widened, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
+    return repacked(model, kept, widened)
 
 
 def main() -> None:
@@ -133,19 +128,14 @@ def main() -> None:
     given = parser.parse_args()
     made = shipped(given.checkpoint)
     model = narrowed(onnx.load_model_from_string(to_onnx(made))).SerializeToString()
-    differs = largest_difference(made, model)
-    if differs > LARGEST_DIFFERENCE:
-        message = f"the ONNX file differs from PyTorch by {differs:.1e}: not written"
-        raise ExportError(message)
-    model = describe(
+    described = describe(
         model,
         purpose=PURPOSE,
         classes=["blank", *LETTERS],
         threshold=given.threshold,
         training_command=command_of(given.checkpoint),
     )
-    given.to.write_bytes(model)
-    print(f"{given.to}: {len(model)} bytes, differs from PyTorch by at most {differs:.1e}")
+    write(described, largest_difference(made, model), given.to)
 
 
 if __name__ == "__main__":

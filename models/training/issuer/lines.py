@@ -11,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from agent.vision.issuer.closed_list import LETTERS
 from models.training.fonts import print_fonts
-from models.training.issuer.prints import LETTERS
 
 Mask = NDArray[np.uint8]
 DRAWN_PX = 44  # of the font

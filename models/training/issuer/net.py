@@ -11,8 +11,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from agent.vision.issuer.closed_list import LETTERS
 from agent.vision.issuer.strips import STRIP_HEIGHT_PX, STRIP_WIDTH_PX
-from models.training.issuer.prints import LETTERS
 from models.training.recognizer.net import CONTEXT, Recognizer
 from models.training.render.degrade import Crop
 from models.training.render.syntax import CHARACTERS

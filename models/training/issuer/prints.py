@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from numpy.random import Generator
 
+from agent.vision.issuer.closed_list import LETTERS
 from agent.vision.issuer.legends import legends
 
 Value = TypeVar("Value")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Shares of the strips; the rest says nothing.
 NAME, SLOGAN, OTHER, INVENTED, MUTATED = 0.42, 0.12, 0.13, 0.12, 0.07
 CONSONANTS, VOWELS = "BCDFGHJKLMNPRSTVWZ", "AEIOUY"

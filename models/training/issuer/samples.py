@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.training.issuer.prints import LETTERS
+from agent.vision.issuer.closed_list import LETTERS
 from models.training.issuer.strips import DrawnStrip, draw_strip, seen
 
 BATCH = 32

@@ -111,7 +111,7 @@ class Tally {
     if (kind === "refusal") this.refusals.add([...refusal(details)]);
     if (kind === "hotlist") this.act(details, month);
     if (kind === "hold" && HOLD_ACTS.has(textOf(details, "act")))
-      this.holds.add([this.camera, month, textOf(details, "act")]);
+      this.holds.add([month, textOf(details, "act")]);
     if (kind === "start") this.started(details, at);
     if (kind === "clock") this.clock.add([month, textOf(details, "clock") || NOBODY]);
   }
@@ -205,7 +205,7 @@ function tables(logs, facts) {
     dropped: banded(tallies.map((one) => one.dropped)),
     refusals: banded(tallies.map(withProcess)),
     "by-hand": banded(tallies.map((one) => one.acts)),
-    holds: banded(tallies.map((one) => one.holds)),
+    holds: banded([byCamera(tallies, "holds")]),
     clocks: sorted(
       tallies.flatMap((one) =>
         [...one.clock.entries()].map(([key, number]) => [one.camera, one.process, ...key, number]),

@@ -70,6 +70,11 @@ class By:
     function: Callable[[object], object]
 
 
+def as_tuple(value: object) -> object:
+    """A list as it can be kept unchanged; anything else stays, and is refused as no list."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def named(form: re.Pattern[str], what: str, fix: str) -> By:
     """A text of this form, refused as `no WHAT` with the first forty characters of what was
     written; another type than text is refused by its type.
