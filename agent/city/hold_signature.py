@@ -12,24 +12,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.bundles.repository.signing_keys import load_private
 from agent.city import drafts
 from agent.city.hotlist_overview import charter_of
-from agent.city.roster_change import load_root_key
+from agent.city.roster_change import load_root_key, sign_payload
 from agent.city.roster_signature import general
-from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import canonical
 from agent.core.wire.holds import hold, hold_rules
 from agent.core.wire.holds.hold import Hold, format_hold, hold_id, parse_hold, require_within
 from agent.core.wire.holds.hold_rules import HoldRules, format_rules, parse_rules
-from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.hold_check import MAX_BYTES
-from agent.verifying.jose import Signature, signatures_of
+from agent.verifying.jose import Signature, by_key, signatures_of
 from agent.verifying.roster_check import parse_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -47,7 +44,6 @@ class SignaturePlan:
     lines: tuple[str, ...]
     signed: tuple[str, ...]
     missing: int
-    begins: bool
 
     def keep(self) -> None:
         """Write it. Raises StorageError."""
@@ -88,7 +84,7 @@ def plan_hold(
             where=path,
             fix="to sign it, leave out what it asks for; for another hold, name another file",
         )
-    payload = format_hold(asked) if asked is not None else _payload(path, hold.TYP)
+    payload, earlier = _taken(path, hold.TYP) if asked is None else (format_hold(asked), ())
     wanted = parse_hold(payload)
     require_within(wanted, rules)
     key = load_private(where, secret)
@@ -98,8 +94,7 @@ def plan_hold(
             where=where,
             fix="the council names who may order a hold",
         )
-    earlier = () if asked is not None else _signatures(path, hold.TYP)
-    signed = _with(payload, hold.TYP, earlier, key, tuple(rules.signers))
+    signed = _with(payload, hold.TYP, by_key(earlier, rules.signers), key)
     names = tuple(sorted(rules.signers[one] for one in signed))
     return SignaturePlan(
         path,
@@ -107,7 +102,6 @@ def plan_hold(
         lines_of(wanted, hold_id(payload)),
         names,
         max(0, rules.threshold - len(names)),
-        begins=asked is not None,
     )
 
 
@@ -123,20 +117,19 @@ def plan_rules(
         city / drafts.CITY_ROOT, MAX_BYTES, missing="`platewarden bundle init` makes one"
     )
     root, key = parse_root(root_json), load_root_key(where, root_json, secret)
-    payload, earlier = format_rules(rules, now), tuple[Signature, ...]()
+    payload, earlier = format_rules(rules, now), dict[bytes, Signature]()
     if path.exists():
-        before = _payload(path, hold_rules.TYP)
-        done = [one for one in _signatures(path, hold_rules.TYP) if any(map(one.is_by, root.keys))]
+        before, signatures = _taken(path, hold_rules.TYP)
+        done = by_key(signatures, root.keys)
         if parse_rules(before) == rules and 0 < len(done) < root.threshold:
-            payload, earlier = before, tuple(done)
-    signed = _with(payload, hold_rules.TYP, earlier, key, root.keys)
+            payload, earlier = before, done
+    signed = _with(payload, hold_rules.TYP, earlier, key)
     return SignaturePlan(
         path,
         general(payload, signed.values()),
         tuple(_rules_lines(rules)),
         tuple(one.hex()[:12] for one in signed),
         max(0, root.threshold - len(signed)),
-        begins=not earlier,
     )
 
 
@@ -144,7 +137,7 @@ def signed_by(payload: bytes, typ: str, keys: Sequence[Ed25519PrivateKey]) -> by
     """A document that all of these have signed."""
     signed: dict[bytes, Signature] = {}
     for key in keys:
-        signed = _with(payload, typ, tuple(signed.values()), key, tuple(map(_raw, keys)))
+        signed = _with(payload, typ, signed, key)
     return general(payload, signed.values())
 
 
@@ -170,29 +163,15 @@ def _rules_lines(rules: HoldRules) -> Iterator[str]:
 
 
 def _with(
-    payload: bytes,
-    typ: str,
-    earlier: Sequence[Signature],
-    key: Ed25519PrivateKey,
-    keys: Sequence[bytes],
+    payload: bytes, typ: str, earlier: Mapping[bytes, Signature], key: Ed25519PrivateKey
 ) -> dict[bytes, Signature]:
     """The signatures that count, by key, and the new one. Raises UsageError."""
-    signed = {raw: one for one in earlier for raw in keys if one.is_by(raw)}
-    if _raw(key) in signed:
+    if _raw(key) in earlier:
         raise UsageError(
             "this key has signed it already", fix="one key counts once: another must sign"
         )
-    header = b64url(canonical({"alg": SIGNATURE_ALGORITHM, "typ": typ}))
-    over = f"{header}.{b64url(payload)}".encode("ascii")
-    return {**signed, _raw(key): Signature(header, over, key.sign(over))}
-
-
-def _payload(path: Path, typ: str) -> bytes:
-    return _taken(path, typ)[0]
-
-
-def _signatures(path: Path, typ: str) -> tuple[Signature, ...]:
-    return _taken(path, typ)[1]
+    _, (own,) = signatures_of(sign_payload(payload, key, typ), typ, where=typ)
+    return {**earlier, _raw(key): own}
 
 
 def _taken(path: Path, typ: str) -> tuple[bytes, tuple[Signature, ...]]:

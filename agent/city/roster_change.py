@@ -72,10 +72,10 @@ def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
     return sign_payload(format_roster(roster), key)
 
 
-def sign_payload(payload: bytes, key: Ed25519PrivateKey) -> bytes:
-    """The compact JWS of a roster."""
+def sign_payload(payload: bytes, key: Ed25519PrivateKey, typ: str = TYP) -> bytes:
+    """The compact JWS of a roster, or of another document of the city's (`typ`)."""
     signed = jws.serialize_compact(
-        {"alg": "Ed25519", "typ": TYP},
+        {"alg": "Ed25519", "typ": typ},
         payload,
         OKPKey.import_key(key),
         registry=registry(ROSTER_BYTES),

@@ -16,7 +16,7 @@ from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import canonical
 from agent.disk.atomic_file import write_atomic
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
-from agent.verifying.jose import Signature, signatures_of
+from agent.verifying.jose import Signature, by_key, signatures_of
 from agent.verifying.roster_check import (
     MAX_ROOT_KEYS,
     TYP,
@@ -178,7 +178,7 @@ def _begun(roster: bytes, root: RosterRoot) -> tuple[bytes, dict[bytes, Signatur
         raise ConfigError(
             error.what, where=drafts.ROSTER, fix="take it from a copy, then run it again"
         ) from None
-    return payload, {key: one for one in signatures for key in root.keys if one.is_by(key)}
+    return payload, by_key(signatures, root.keys)
 
 
 def unsigned_roster(city: str, now: datetime) -> bytes:

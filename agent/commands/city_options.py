@@ -1,4 +1,4 @@
-"""Options that the city's commands share."""
+"""What the city's commands share: options, and the question before a signature."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +45,10 @@ Retire = Annotated[
     list[str] | None,
     typer.Option("--retire", help="Strike a camera from the roster of enrolled ones."),
 ]
+RosterKey = Annotated[
+    str, typer.Option("--roster-key", help="Your private key of the city's root (PEM).")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")]
 On = Annotated[
     str,
     typer.Option(
@@ -54,3 +58,10 @@ On = Annotated[
         "sign ahead of its time.",
     ),
 ]
+
+
+def require_agreed(question: str, *, yes: bool) -> None:
+    """Ask, unless `--yes` says so already, and end here where the answer is no."""
+    if not yes and not typer.confirm(question, err=True):
+        typer.echo("Nothing was signed.", err=True)
+        raise typer.Exit(1)

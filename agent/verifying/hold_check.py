@@ -65,11 +65,7 @@ def signers_of(untrusted_text: bytes, rules: HoldRules) -> tuple[str, ...]:
     Raises EnvelopeRefusedError(malformed).
     """
     _, signatures = jose.signatures_of(untrusted_text, TYP, where=WHERE, max_bytes=MAX_BYTES)
-    return tuple(
-        sorted(
-            name for key, name in rules.signers.items() if any(one.is_by(key) for one in signatures)
-        )
-    )
+    return tuple(sorted(rules.signers[key] for key in jose.by_key(signatures, rules.signers)))
 
 
 @boundary.document("hold")

@@ -2,7 +2,7 @@
 refusal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -90,7 +90,7 @@ def verify_general(
     """
     payload, signed = signatures_of(untrusted_text, typ, where=where, max_bytes=max_bytes)
     held = set(raw_keys)
-    valid = {key for one in signed for key in held if one.is_by(key)}
+    valid = by_key(signed, held)
     if len(valid) < threshold:
         raise EnvelopeRefusedError(
             Reason.SIGNATURE_INVALID,
@@ -131,6 +131,11 @@ def signatures_of(
         over = f"{header}.{payload}".encode("ascii", "replace")  # no key signed a question mark
         signed.append(Signature(header, over, decode_base64url(signature, where)))
     return decode_base64url(payload, where), tuple(signed)
+
+
+def by_key(signatures: Iterable[Signature], raw_keys: Collection[bytes]) -> dict[bytes, Signature]:
+    """Those that count: of each of these keys one, by key. A stranger's is left out."""
+    return {key: one for one in signatures for key in raw_keys if one.is_by(key)}
 
 
 def untrusted_payload(untrusted_text: bytes, *, where: str, max_bytes: int) -> bytes:

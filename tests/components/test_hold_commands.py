@@ -3,7 +3,6 @@ sign, and a recipient that obeys it, all as people type them.
 """
 
 import json
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -15,11 +14,10 @@ from agent.city.hotlist_hand import load_hand
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import canonical, public_jwk
 from agent.core.time.instant import Instant
-from agent.receiver.intake import Intake
 from agent.receiver.workplace import Workplace
 from agent.verifying.hold_check import verify_hold, verify_hold_rules
 from agent.verifying.roster_check import RosterRoot
-from tests.support.holding import DAY, HOUR
+from tests.support.holding import DAY, HOUR, take
 from tests.support.judging import EXAMPLE
 from tests.support.receiving import Enrolled
 from tests.support.sealed import DEVICE, PLATE, RECIPIENT
@@ -47,10 +45,7 @@ class Desk:
         (self.city / "charter.toml").write_text(self.charter("ada", "ben"))
         self.now = self.enrolled.now.utc
         read = self.enrolled.seal(retention_days=3, captured=Instant(self.now - HOUR))
-        with closing(self.enrolled.place.store()) as store:
-            place = self.enrolled.place
-            intake = Intake(place.recipient, place.opener(), store, place.signer())
-            assert intake.take(read.wire, self.enrolled.now).outcome == "stored"
+        take(self.enrolled.place, read, self.enrolled.now)
         self.read = read
         self.file = folder / "case.hold"
 

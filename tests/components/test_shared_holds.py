@@ -10,11 +10,10 @@ import pytest
 from agent.core.time.instant import Instant
 from agent.errors import ConfigError, StoreAwayError
 from agent.receiver.holds.hold_desk import Asked
-from agent.receiver.intake import Intake
 from agent.receiver.receiver_settings import ReceiverSettings, StoreSettings, template
 from agent.receiver.store.holds.postgresql_holds import PostgresqlHolds
 from agent.receiver.workplace import Workplace
-from tests.support.holding import HOUR, Court
+from tests.support.holding import HOUR, Court, take
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, PLATE, RECIPIENT
 
@@ -46,9 +45,7 @@ class Two:
 
     def take(self, place, now=NOW):
         read = self.enrolled.seal(retention_days=3)
-        with closing(place.store()) as store:
-            intake = Intake(RECIPIENT, place.opener(), store, place.signer())
-            assert intake.take(read.wire, now).outcome == "stored"
+        take(place, read, now)
         return read
 
     def apply(self, place):

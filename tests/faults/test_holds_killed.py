@@ -19,13 +19,12 @@ from agent.receiver.holds import hold_keeper
 from agent.receiver.holds.hold_desk import Asked
 from agent.receiver.holds.hold_keys import HoldKeys
 from agent.receiver.holds.hold_log import HoldLog
-from agent.receiver.intake import Intake
 from agent.receiver.store.holds.sqlite_holds import SqliteHolds
 from agent.receiver.store.received_reads import ReceivedReads
 from agent.receiver.workplace import Workplace
 from agent.sealing.sealer import Sealer
 from agent.verifying.hold_check import claimed_hold
-from tests.support.holding import DAY, HOUR, Court
+from tests.support.holding import DAY, HOUR, Court, take
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT, release, sighting
 
@@ -104,13 +103,11 @@ class World:
         return Workplace(self.enrolled.folder)  # each time as after a restart
 
     def receive(self, captured, retention, device, now):
-        place, enrolled = self.place, self.enrolled
+        enrolled = self.enrolled
         seen = replace(sighting(captured), camera=device)
         sealer = Sealer(device, enrolled.device_key, {RECIPIENT: enrolled.key_list()})
         read = sealer.seal(seen, release(retention_days=retention), len(self.reads) + 1)
-        with closing(place.store()) as store:
-            intake = Intake(place.recipient, place.opener(), store, place.signer())
-            assert intake.take(read.wire, now).outcome == "stored"
+        take(self.place, read, now)
         self.reads[read.tags.read_id] = read
         for held in self.holds.values():
             if not now.reached(held["hold"].expires_at) and covered(held["hold"], read):

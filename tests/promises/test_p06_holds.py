@@ -19,9 +19,8 @@ from agent.core.time.instant import Instant
 from agent.errors import EnvelopeRefusedError, RefusedError, StorageError, UsageError
 from agent.receiver.holds import hold_log
 from agent.receiver.holds.hold_desk import Asked
-from agent.receiver.intake import Intake
 from agent.receiver.workplace import Workplace
-from tests.support.holding import DAY, HOUR, Court
+from tests.support.holding import DAY, HOUR, Court, take
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, PLATE
 
@@ -45,10 +44,7 @@ def court(tmp_path, enrolled):
 
 
 def receive(enrolled, read, now=NOW):
-    with closing(enrolled.place.store()) as store:
-        place = enrolled.place
-        intake = Intake(place.recipient, place.opener(), store, place.signer())
-        assert intake.take(read.wire, now).outcome == "stored"
+    take(enrolled.place, read, now)
     return read
 
 

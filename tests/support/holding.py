@@ -1,5 +1,6 @@
 """A city that may order holds: signers, rules, records, and a holder's key. For tests."""
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,9 +9,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import canonical
+from agent.core.time.instant import Instant
 from agent.core.wire.holds import hold_rules
 from agent.core.wire.holds.hold import TYP, Hold, format_hold
 from agent.core.wire.holds.hold_rules import HoldRules, format_rules
+from agent.core.wire.sealed_read import SealedRead
+from agent.receiver.intake import Intake
+from agent.receiver.workplace import Workplace
 from tests.support.delivery_rig import raw
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT, sign_compact
@@ -18,6 +23,13 @@ from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT, sign_compact
 CITY = "City of Exampleville"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAMES = ("A. Judge", "B. Clerk", "C. Counsel")
+
+
+def take(place: Workplace, read: SealedRead, now: Instant) -> None:
+    """Into the receiver's store, as if it had come from its camera."""
+    with closing(place.store()) as store:
+        intake = Intake(place.recipient, place.opener(), store, place.signer())
+        assert intake.take(read.wire, now).outcome == "stored"
 
 
 def signed(payload: bytes, keys, typ: str = TYP) -> bytes:

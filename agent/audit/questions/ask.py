@@ -24,7 +24,7 @@ class Asking:
     def __init__(self, origin: str) -> None:
         process = origin.rpartition("/")[2]
         self._hours, reads = Hours(process), Reads(process)
-        holds = HoldsSeen(origin) if process == holds_asked.PROCESS else None
+        holds = HoldsSeen() if process == holds_asked.PROCESS else None
         self.story = Story(origin, process, reads, holds=holds)
         self._checkpoints: list[Answer] = []
 

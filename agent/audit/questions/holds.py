@@ -13,7 +13,6 @@ from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 
 PROCESS = "hold"
 SLACK = timedelta(days=1)  # a receiver that was off ends a hold at its next start
-_OF_READS = frozenset({"keep", "open"})
 
 
 @dataclass(slots=True)
@@ -30,7 +29,6 @@ class HoldSeen:
 class HoldsSeen:
     """Takes one hold log's leaves in their order."""
 
-    origin: str
     of: dict[str, HoldSeen] = field(default_factory=dict)
 
     def take(self, leaf: ShownLeaf) -> None:
@@ -45,7 +43,7 @@ class HoldsSeen:
                 seen.end = seen.end or leaf
             case "unkept":
                 seen.lost.append(leaf)
-            case act if act in _OF_READS:
+            case "keep" | "open":
                 seen.reads.append(leaf)
 
 

@@ -18,6 +18,9 @@ from agent.commands.city_options import (
     PassphraseFile,
     Replace,
     Retire,
+    RosterKey,
+    Yes,
+    require_agreed,
 )
 from agent.core.text.visible import visible
 
@@ -27,9 +30,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def roster(
     city: City,
-    roster_key: Annotated[
-        str, typer.Option("--roster-key", help="Your private key of the city's root (PEM).")
-    ],
+    roster_key: RosterKey,
     enrol: Enrol = None,
     replace: Replace = None,
     retire: Retire = None,
@@ -45,7 +46,7 @@ def roster(
         int, typer.Option("--threshold", min=2, max=9, help="How many of them must sign.")
     ] = 2,
     passphrase_file: PassphraseFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -67,9 +68,7 @@ def roster(
     if not as_json or not yes:  # whoever is asked must have seen it
         for line in found.lines or ("No camera comes or goes.",):
             typer.echo(visible(line), err=as_json)
-    if not yes and not typer.confirm("Sign this roster?", err=True):
-        typer.echo("Nothing was signed.", err=True)
-        raise typer.Exit(1)
+    require_agreed("Sign this roster?", yes=yes)
     with only_writer(city):
         found.keep()
     if as_json:

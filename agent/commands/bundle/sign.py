@@ -19,6 +19,8 @@ from agent.commands.city_options import (
     PassphraseFile,
     Replace,
     Retire,
+    Yes,
+    require_agreed,
 )
 from agent.core.text.visible import visible
 
@@ -80,7 +82,7 @@ def sign(
         ),
     ] = False,
     other_purpose: OtherPurpose = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -135,8 +137,4 @@ def _ask(plan: "Plan", *, yes: bool, as_json: bool) -> None:
     if not as_json or not yes:  # whoever is asked must have seen it
         for line in plan.lines():
             typer.echo(visible(line), err=as_json)
-    if not yes and not typer.confirm(
-        visible(f"Sign {', '.join(plan.roles)} as {plan.holder}?"), err=True
-    ):
-        typer.echo("Nothing was signed.", err=True)
-        raise typer.Exit(1)
+    require_agreed(visible(f"Sign {', '.join(plan.roles)} as {plan.holder}?"), yes=yes)

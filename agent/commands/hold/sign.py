@@ -1,14 +1,13 @@
 """`platewarden hold sign`: orders that one recipient keeps one camera's reads of a short time."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.city.passphrase import secret_from
-from agent.commands.city_options import City, Json, On, PassphraseFile
-from agent.core.text.visible import visible
+from agent.commands.city_options import City, Json, On, PassphraseFile, Yes
+from agent.commands.hold.plan_display import ask, tell
 
 if TYPE_CHECKING:
     from agent.core.wire.holds.hold import Hold
@@ -42,7 +41,7 @@ def sign(
         int, typer.Option("--days", min=0, help=_FIRST + "after so many days it ends.")
     ] = 0,
     passphrase_file: PassphraseFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -65,18 +64,10 @@ def sign(
     }
     wanted = _hold(rules, asked, days, on) if any((*asked.values(), days)) else None
     plan = plan_hold(file, wanted, rules, key, secret_from(passphrase_file))
-    for line in plan.lines:
-        typer.echo(visible(line), err=as_json)
-    if not yes and not typer.confirm("Sign this hold?", err=True):
-        typer.echo("Nothing was signed.", err=True)
-        raise typer.Exit(1)
+    ask(plan, "Sign this hold?", yes=yes, as_json=as_json)
     plan.keep()
-    if as_json:
-        table = {"file": str(plan.path), "signed": list(plan.signed), "missing": plan.missing}
-        typer.echo(json.dumps(table))
-        return
-    for line in plan.told("Enough have signed. The recipient: platewarden receiver hold apply"):
-        typer.echo(visible(line))
+    done = "Enough have signed. The recipient: platewarden receiver hold apply"
+    tell(plan, done, as_json=as_json)
 
 
 def _hold(rules: "HoldRules", asked: dict[str, str], days: int, on: str) -> "Hold":

@@ -26,6 +26,7 @@ from agent.disk.atomic_file import write_new
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.holds.hold_desk import Asked
 from agent.receiver.holds.hold_keys import make_holder_key
+from agent.receiver.opener import OpenedRead
 from agent.receiver.store.read_store import ReadStore
 from agent.receiver.workplace import Workplace
 
@@ -63,7 +64,9 @@ def hold_the_read(installation: Installation) -> HeldRead:
     place.tidy(due)
     with closing(place.store()) as store:
         asked = Asked(kept.id, tags.read_id, key, WHO)
-        opened = [one for one in place.holds.opened(store, asked, due) if not _refused(one)]
+        opened = [
+            one for one in place.holds.opened(store, asked, due) if isinstance(one, OpenedRead)
+        ]
     place.tidy(end)
     with closing(place.store()) as store:
         gone = not place.holds.any_here and not store.holds.reads(kept.id)
@@ -104,10 +107,6 @@ def _order(
 def _tags(place: Workplace, store: ReadStore) -> Tags:
     (row, *_) = store.reads()
     return place.verifier().verify(store.wire(row))
-
-
-def _refused(one: object) -> bool:
-    return isinstance(one, EnvelopeRefusedError)
 
 
 def _closed(folder: Path, place: Workplace, tags: Tags) -> bool:

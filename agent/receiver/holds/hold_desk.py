@@ -171,12 +171,13 @@ class HoldDesk:
         """
         opener, hold, covered = self._parts.opener(), signed.hold, 0
         for row in candidates(store, hold):
+            wire = store.wire(row)
             try:
-                opened = opener.open(store.wire(row))
+                tags = opener.verify(wire)
+                if not hold.covers(tags.device, tags.read_id, tags.captured_at):
+                    continue  # nobody ordered that it be opened
+                opened = opener.open_verified(tags, wire)
             except EnvelopeRefusedError:
-                continue
-            tags = opened.tags
-            if not hold.covers(tags.device, tags.read_id, tags.captured_at):
                 continue
             if _over(tags.deadline, now):
                 continue

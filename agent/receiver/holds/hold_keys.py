@@ -40,9 +40,7 @@ class HoldKeys:
         """A new key; its public half, `age1…`. What a crash left under its name is destroyed."""
         private_folder(self._folder)
         self.destroy(hold)
-        made = pyrage.x25519.Identity.generate()
-        write_atomic(self._path(hold), f"{made}\n".encode("ascii"))
-        return str(made.to_public())
+        return _make(self._path(hold))
 
     def identity(self, hold: str) -> pyrage.x25519.Identity | None:
         """None: it is destroyed, or was made by another receiver."""
@@ -70,9 +68,7 @@ def make_holder_key(path: Path) -> str:
     """
     if path.exists():
         raise UsageError("is there already, and is not overwritten", where=path)
-    made = pyrage.x25519.Identity.generate()
-    write_atomic(path, f"{made}\n".encode("ascii"))
-    return str(made.to_public())
+    return _make(path)
 
 
 def holder_identity(path: Path, holder: str) -> pyrage.x25519.Identity:
@@ -96,6 +92,13 @@ def is_holder(text: str) -> bool:
     except (ValueError, pyrage.RecipientError):
         return False
     return True
+
+
+def _make(path: Path) -> str:
+    """A new key in a file, mode 0600; its public half."""
+    made = pyrage.x25519.Identity.generate()
+    write_atomic(path, f"{made}\n".encode("ascii"))
+    return str(made.to_public())
 
 
 def _identity(path: Path) -> pyrage.x25519.Identity:

@@ -81,10 +81,8 @@ def parse_kept(untrusted_json: bytes) -> Kept:
         parse_object(untrusted_json, _WHERE), _WHERE, required=("v", "wire", "key", "signer")
     )
     fields.exactly("v", VERSION)
-    wire, content_key = (
-        fields.value("wire"),
-        decode_base64url(fields.text("key", most=64), _WHERE),
-    )
+    wire = fields.value("wire")
+    content_key = decode_base64url(fields.text("key", most=64), _WHERE)
     if not isinstance(wire, str) or not wire.isascii() or len(wire) > MAX_WIRE_BYTES:
         raise fields.bad("wire", f"ASCII text of at most {MAX_WIRE_BYTES} bytes")
     if len(content_key) != KEY_BYTES:
