@@ -19,6 +19,7 @@ from agent.core.time.instant import Instant
 from agent.errors import EnvelopeRefusedError, RefusedError, StorageError, UsageError
 from agent.receiver.holds import hold_log
 from agent.receiver.holds.hold_desk import Asked
+from agent.receiver.opener import Opener
 from agent.receiver.workplace import Workplace
 from tests.support.holding import DAY, HOUR, Court, take
 from tests.support.receiving import Enrolled
@@ -106,6 +107,20 @@ def test_a_read_that_comes_after_the_hold_is_held_before_its_key_dies(enrolled, 
     enrolled.place.tidy(Instant(late.tags.deadline))
     shown = opened(enrolled, court, kept.id, Instant(late.tags.deadline + DAY))
     assert {one.tags.read_id for one in shown} == {read.tags.read_id, late.tags.read_id}
+
+
+def test_applying_opens_no_read_that_the_hold_does_not_cover(
+    enrolled, court, read, other, monkeypatch
+):
+    opened_reads, honest = set(), Opener._with_key
+
+    def with_key(opener, tags, wire, use):
+        opened_reads.add(tags.read_id)
+        return honest(opener, tags, wire, use)
+
+    monkeypatch.setattr(Opener, "_with_key", with_key)
+    apply(enrolled, court.record())
+    assert opened_reads == {read.tags.read_id}
 
 
 def test_a_hold_of_one_read_keeps_that_one(enrolled, court, read):
