@@ -8,7 +8,7 @@ from typing import Annotated
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_document import read_document
-from agent.errors import ConfigError
+from agent.disk.input_file import read_input
 from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.setting_fields import FilePath, as_path
 
@@ -55,13 +55,7 @@ class FleetSettings(Section):
 def load(folder: Path) -> FleetSettings:
     """Read and check fleet.toml in `folder`. Raises ConfigError: file, field and next step."""
     path = folder / FILE_NAME
-    try:
-        with path.open("rb") as file:
-            untrusted = file.read(MAX_BYTES)
-    except FileNotFoundError:
-        raise ConfigError("no such file", where=path, fix=f"write one: {GUIDE}") from None
-    except OSError as error:
-        raise ConfigError(f"unreadable: {error.strerror}", where=path) from None
+    untrusted = read_input(path, MAX_BYTES, missing=f"write one: {GUIDE}")
     document = read_document(untrusted, str(path), GUIDE)
     loaded = document.check(FleetSettings, document.table)
     document.require_faultless()

@@ -105,7 +105,7 @@ class FleetStore:
         """These are the city's, and no others: what was known of one that left is forgotten."""
         with self.transaction():
             self._execute("UPDATE camera SET enrolled = 0 WHERE enrolled = 1")
-            self._db.executemany(
+            self._each(
                 "INSERT INTO camera (name, enrolled) VALUES (?, 1) "
                 "ON CONFLICT (name) DO UPDATE SET enrolled = 1",
                 ((name,) for name in sorted(names)),
@@ -149,7 +149,7 @@ class FleetStore:
 
     def silent(self, names: Mapping[str, int | None]) -> None:
         """Since when each is told of as silent; None: it is heard."""
-        self._db.executemany(
+        self._each(
             "UPDATE camera SET silent_s = ? WHERE name = ?",
             ((since_s, name) for name, since_s in names.items()),
         )
@@ -198,6 +198,12 @@ class FleetStore:
     def _execute(self, query: str, values: tuple[object, ...] = ()) -> Any:
         try:
             return self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._fault(error) from None
+
+    def _each(self, query: str, values: Iterable[tuple[object, ...]]) -> None:
+        try:
+            self._db.executemany(query, values)
         except sqlite3.Error as error:
             raise self._fault(error) from None
 

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 from agent.core.text.schema.notes import Between, By, Length, MisfitError, named
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_document import read_document
-from agent.errors import ConfigError, UsageError
+from agent.disk.input_file import read_input
+from agent.errors import UsageError
 from agent.receiver.inbox.inbox_settings import InboxSettings
 from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.setting_fields import Address, FilePath, Host, Port
@@ -154,17 +155,8 @@ def load(folder: Path) -> ReceiverSettings:
     Raises ConfigError naming file, field and next step.
     """
     path = folder / FILE_NAME
-    try:
-        with path.open("rb") as file:
-            untrusted = file.read(MAX_BYTES)
-    except FileNotFoundError:
-        raise ConfigError(
-            "no such file",
-            where=path,
-            fix=f"make a receiver with `platewarden receiver init {folder} --recipient ID`",
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"unreadable: {error.strerror}", where=path) from None
+    missing = f"make a receiver with `platewarden receiver init {folder} --recipient ID`"
+    untrusted = read_input(path, MAX_BYTES, missing=missing)
     document = read_document(untrusted, str(path), GUIDE)
     loaded = document.check(ReceiverSettings, document.table)
     document.require_faultless()

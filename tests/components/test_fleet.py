@@ -116,6 +116,12 @@ class TestIntake:
         store._execute("UPDATE camera SET said = ?", (b"TST0042",))
         assert rows(store)["cam-1"].message is None
 
+    def test_a_store_that_is_gone_is_told_as_such_whatever_is_written(self, store):
+        store.__exit__()
+        for write in (lambda: store.enrol(["cam-9"]), lambda: store.silent({"cam-1": 1})):
+            with pytest.raises(StorageError, match="the fleet's store failed"):
+                write()
+
     def test_without_a_store_the_next_step_is_told(self, tmp_path):
         with pytest.raises(StorageError, match="fleet run"):
             FleetStore(tmp_path / "none")
@@ -234,3 +240,11 @@ class TestSettings:
     def test_none_says_how_to_write_one(self, tmp_path):
         with pytest.raises(ConfigError, match=r"docs/guide/fleet\.md"):
             load(tmp_path)
+
+
+def test_settings_that_are_longer_than_may_be_are_refused_and_not_cut(tmp_path):
+    """What stands behind the comments would be gone, unsaid."""
+    long = "# a comment\n" * 6_000
+    (tmp_path / FILE_NAME).write_text(f'city_root = "root.json"\n{long}page = "fleet.html"\n')
+    with pytest.raises(ConfigError, match=r"fleet\.toml: more than 65536 bytes"):
+        load(tmp_path)

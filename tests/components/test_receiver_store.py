@@ -416,6 +416,7 @@ class TestFolder:
             ),
             ("epochs_ahead_days = 1000", "epochs_ahead_days"),
             ("recipient", "not TOML here"),
+            ("# a comment\n" * 6_000 + "nonsense", "more than 65536 bytes"),  # not cut, unsaid
         ],
     )
     def test_a_wrong_setting_names_its_field(self, tmp_path, line, field):
