@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from agent.receiver.connection import MAX_UNACKNOWLEDGED
 from tests.support.delivery_rig import ROOT
 from tests.support.pki import Authority
 from tests.support.receiving import RunningReceiver
@@ -16,9 +17,9 @@ from tests.support.ringing import HOST as RING_HOST
 from tests.support.ringing import WHSEC, Endpoint, RingRig, RungServer, secret
 from tests.support.shared_receivers import SharedReceivers
 
-IN_HAND = 20
-"""A receiver takes in so many reads at once (MAX_UNACKNOWLEDGED), and tells them behind the commit:
-what it had told when it was killed may be told again.
+IN_HAND = MAX_UNACKNOWLEDGED
+"""A receiver takes in so many reads at once, and tells them behind the commit: what it had told
+when it was killed may be told again.
 """
 RING_LINGERS_S = 2.0
 RESTART_S = 5.0  # RestartSec of its unit
