@@ -18,7 +18,7 @@ from agent.vision.whole.wholeness import Wholeness
 def load_vision(
     threads: int = 1, models_dir: Path | None = None, longest_text: int = LONGEST
 ) -> tuple[AligningDetector, OnnxPlateReader]:
-    """All five networks, each with `threads` threads; OpenCV gets as many. `longest_text`:
+    """All six networks, each with `threads` threads; OpenCV gets as many. `longest_text`:
     characters, as OnnxPlateReader's. Raises ModelError.
     """
     cv2.setNumThreads(threads)
@@ -37,5 +37,7 @@ def load_vision(
     issuer = Issuer(
         load_model("issuer", threads, models_dir), model_entry("issuer", models_dir).threshold
     )
-    recognizer = load_model("recognizer", threads, models_dir)
-    return detector, OnnxPlateReader(recognizer, whole, issuer, longest_text)
+    recognizer, stacked = (
+        load_model(name, threads, models_dir) for name in ("recognizer", "stacked")
+    )
+    return detector, OnnxPlateReader(recognizer, whole, issuer, longest_text, stacked)

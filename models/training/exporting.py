@@ -4,7 +4,7 @@ networks share.
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +54,14 @@ def export(
     purpose: str,
     classes: list[str],
     threshold: float,
+    packed: Callable[[bytes], bytes] = bytes,
 ) -> None:
-    """Write the file, with its description inside, and say what was written.
+    """Write the file, with its description inside, and say what was written; `packed`: by what the
+    network is made smaller before.
 
     Raises ExportError, and writes nothing, where the two differ.
     """
-    model = to_onnx(shipped)
+    model = packed(to_onnx(shipped))
     described = describe(
         model,
         purpose=purpose,

@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from models.training.exporting import LARGEST_DIFFERENCE, Shipped, largest_difference
+from models.training.halving import SHORT
 
 SHORTEST = 1e-6  # of a filter: one that does nothing stays as it is
 
@@ -29,7 +30,10 @@ def layers_of(graph: onnx.ModelProto) -> Iterator[Layer]:
     """Weights and offsets of the file's convolutions and dense layers, in the order in which they
     run.
     """
-    values = {value.name: numpy_helper.to_array(value) for value in graph.graph.initializer}
+    values = {
+        value.name.removesuffix(SHORT): numpy_helper.to_array(value).astype(np.float32)
+        for value in graph.graph.initializer
+    }
     for node in graph.graph.node:
         if node.op_type in ("Conv", "Gemm"):
             yield values[node.input[1]], values[node.input[2]]

@@ -221,6 +221,7 @@ def test_a_wheel_holds_the_product(tmp_path, package):
         "models/recognizer.onnx",
         "models/wholeness.onnx",
         "models/issuer.onnx",
+        "models/stacked.onnx",
         "agent/vision/issuer/legends.toml",
     } <= set(names)
     wanted = {f"agent/{name}" for name in documents(package) if (ROOT / name).is_file()}

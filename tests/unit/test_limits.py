@@ -19,10 +19,12 @@ from agent.core.reasons import Limit
 from agent.core.time.instant import Instant
 from agent.core.wire.test_plate import ALPHABET, is_test_plate, plate_for
 from agent.vision.ctc import Reading
-from agent.vision.recognizer import OnnxPlateReader, View
+from agent.vision.plate_views import View
+from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.syntax import REGIONS
 from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
 from agent.vision.whole.sign_words import words
+from agent.vision.whole.wholeness import Missing
 
 WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0
@@ -96,16 +98,15 @@ class Seeing(OnnxPlateReader):
     def __init__(
         self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0), longest=9
     ):
-        super().__init__(None, lambda *seen: self.weighed.append(seen) or whole, longest=longest)
+        missing = Missing(part=not whole)
+        super().__init__(None, lambda *seen: self.weighed.append(seen) or missing, longest=longest)
+        self._views.view, self._views.seen = self.view, lambda _crop: view(*mirror)
         self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
-        self.mirror, self.weighed = mirror, []
+        self.weighed = []
 
-    def _view(self, _image, box):
+    def view(self, _image, box):
         sure = self.as_one_row if box.rows == 1 and self.as_one_row else self.confidence
         return view(self.text, sure)
-
-    def _seen(self, _crop):
-        return view(*self.mirror)
 
 
 def view(text, confidence):

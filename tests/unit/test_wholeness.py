@@ -13,12 +13,14 @@ from agent.vision.whole.wholeness import (
     AROUND_HEIGHT_PX,
     AROUND_WIDTH_PX,
     SIGNS,
+    Missing,
     Sight,
     Wholeness,
     around,
     signs_of,
 )
 
+STACKED = 1  # of the three answers
 EVEN = (0.1, 0.23, 0.36, 0.49, 0.62, 0.75, 0.88)
 US = (1.0, 0.0, 0.0, 0.0)
 FEATURES = np.arange(160 * 32, dtype=np.float32).reshape(160, 32)
@@ -119,7 +121,8 @@ def judged(network):
 
 
 def test_a_plate_is_whole_where_nothing_is_likely_to_be_missing():
-    assert judged(Answering(0.6, 0.6, 0.6))
+    assert judged(Answering(0.6, 0.6, 0.6)) == Missing(perhaps_stacked=True)
+    assert judged(Answering(0.01, 0.01, 0.01)) == Missing()
 
 
 @pytest.mark.parametrize("answer", range(3))
@@ -127,7 +130,8 @@ def test_a_plate_is_whole_where_nothing_is_likely_to_be_missing():
 def test_each_answer_alone_is_enough_against_a_whole_plate(answer, chance):
     chances = [0.0, 0.0, 0.0]
     chances[answer] = chance
-    assert not judged(Answering(*chances))
+    missing = judged(Answering(*chances))
+    assert missing == Missing(answer != STACKED, answer == STACKED, True)
 
 
 def test_the_network_is_shown_the_plate_with_its_surroundings_its_features_and_the_signs():

@@ -33,6 +33,9 @@ NO_LINE = 0.05
 WIDE_GAP, NEAR_GAP, UNEVEN, FEW = 2.5, 1.5, 2.0, 6.0
 # Below that a character's middle is so near to the plate's end that it is cut, in widths.
 TOUCHING = 0.6
+# A chance of any below which no stacked characters are looked for. They are told by the second
+# answer mostly; where that is silent, by the others.
+NOT_EXCLUDED = 0.05
 RAREST = -7.0  # logarithm of a pattern's weight
 SUREST_ODDS = 12.0  # logarithm, of the plate's box
 SIGNS = (
@@ -64,8 +67,21 @@ class Sight:
     features: Map
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a text may lack of the plate.
+
+    `part`: something hides a part, or one row of two was left out. `stacked`: stacked characters
+    were left out; `perhaps_stacked`: that cannot be excluded.
+    """
+
+    part: bool = False
+    stacked: bool = False
+    perhaps_stacked: bool = False
+
+
 class Wholeness:
-    """Implements recognizer.Whole over the session of models/wholeness.onnx.
+    """Implements second_look.Whole over the session of models/wholeness.onnx.
 
     The session takes float32 `around` N×1×96×192, standardised, `features` N×160×32 and `signs`
     N×26, by SIGNS. It gives `chances` N×3, 0–1: that a part is hidden; that stacked characters, or
@@ -75,12 +91,14 @@ class Wholeness:
     def __init__(self, session: Session, threshold: float) -> None:
         self._session, self._threshold = session, threshold
 
-    def __call__(self, image: Image, box: PlateBox, sight: Sight) -> bool:
+    def __call__(self, image: Image, box: PlateBox, sight: Sight) -> Missing:
         """Was the whole plate seen? Written so that a NaN is not whole."""
-        return self.chance(image, box, sight) < self._threshold
+        chances = self.chances(image, box, sight)
+        hidden, stacked, row = (not chance < self._threshold for chance in chances)
+        return Missing(hidden or row, stacked, not all(chance < NOT_EXCLUDED for chance in chances))
 
-    def chance(self, image: Image, box: PlateBox, sight: Sight) -> float:
-        """The largest of the three, 0–1, or a NaN."""
+    def chances(self, image: Image, box: PlateBox, sight: Sight) -> list[float]:
+        """The three, 0–1, or NaNs."""
         surroundings = around(image, box)
         (chances,) = self._session.run(
             ["chances"],
@@ -90,7 +108,7 @@ class Wholeness:
                 "signs": np.array([signs_of(surroundings, box, sight)], np.float32),
             },
         )
-        return float(chances[0].max())  # a NaN where one of them is
+        return [float(chance) for chance in chances[0]]
 
 
 def around(image: Image, box: PlateBox) -> Image:

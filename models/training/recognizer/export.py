@@ -3,13 +3,17 @@ PyTorch.
 
     python -m models.training.recognizer.export ../train/recognizer/checkpoint.pt
 
-Then `python -m models.training.manifest`.
+Then `python -m models.training.manifest`. Weights are kept as 16-bit floats.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+import onnx
+
 from models.training.exporting import Shipped, export, noise_crops
+from models.training.halving import fused, halved, rounded
 from models.training.loop import averaged_weights
 from models.training.recognizer.net import CROP, Recognizer, ShippedRecognizer
 from models.training.render.syntax import CHARACTERS
@@ -28,7 +32,8 @@ def load(checkpoint: Path) -> Recognizer:
 
 def shipped(checkpoint: Path) -> Shipped:
     """The averaged weights, as they will run."""
-    return as_shipped(load(checkpoint))
+    whole = as_shipped(load(checkpoint))
+    return replace(whole, net=rounded(fused(whole.net)))
 
 
 def as_shipped(net: Recognizer) -> Shipped:
@@ -44,20 +49,31 @@ def as_shipped(net: Recognizer) -> Shipped:
     )
 
 
-def main() -> None:
-    """Export, check, describe, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+def packed(model: bytes) -> bytes:
+    """The file with its weights in 16 bits."""
+    return halved(onnx.load_model_from_string(model)).SerializeToString()
+
+
+def write(description: str, purpose: str, target: Path) -> None:
+    """The command line of an export of this network; `description`: the module's docstring."""
+    parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--to", type=Path, default=TARGET)
+    parser.add_argument("--to", type=Path, default=target)
     given = parser.parse_args()
     export(
         shipped(given.checkpoint),
         given.checkpoint,
         given.to,
-        purpose=PURPOSE,
+        purpose=purpose,
         classes=["blank", *CHARACTERS],
         threshold=0.0,
+        packed=packed,
     )
+
+
+def main() -> None:
+    """Export, check, describe, write."""
+    write(__doc__ or "", PURPOSE, TARGET)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from agent.vision.ctc import decode, softmax
 from agent.vision.grey import standardised
 from agent.vision.models import load_model
-from agent.vision.recognizer import CONSIDERED
+from agent.vision.plate_views import CONSIDERED
 from agent.vision.syntax import weighed
 from models.training import fonts
 from models.training.recognizer.samples import draw, seen

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from agent.vision.recognizer import side_by_side
+from agent.vision.plate_views import side_by_side
 from models.training.recognizer.mixing import donors_of, mixable, mixed
 from models.training.recognizer.net import CROP
 from models.training.recognizer.real import RealPlate, load_clutter, load_real
@@ -58,13 +58,13 @@ class PooledPlate:
     spans: tuple[Span, ...] = ()
 
 
-def draw(rng: Generator) -> PooledPlate:
-    """A new plate."""
+def draw(rng: Generator, stacked: float = STACKED) -> PooledPlate:
+    """A new plate; a share of `stacked`, 0–1, has stacked characters."""
     kind = rng.random()
-    if kind < STACKED:
+    if kind < stacked:
         drawn = draw_plate(rng, region="us", channels=1, stacked=True)
     else:
-        drawn = draw_plate(rng, channels=1, rows=2 if kind < STACKED + TWO_ROWS else 1)
+        drawn = draw_plate(rng, channels=1, rows=2 if kind < stacked + TWO_ROWS else 1)
     return PooledPlate(
         np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8),
         drawn.text,
@@ -151,10 +151,13 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
     )
 
 
-def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iterator[Batch]:
+def batches(
+    seed: int, hardness: Callable[[], float], data: Path | None, stacked: float = STACKED
+) -> Iterator[Batch]:
     """Batches without end.
 
     `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates.
+    `stacked`: share of the drawn plates that have stacked characters, 0–1.
     """
     rng = np.random.default_rng(seed)
     real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])
@@ -162,7 +165,7 @@ def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iter
     donors = donors_of(exchanging)
     pool: list[PooledPlate] = []
     while True:
-        fresh = [draw(rng) for _ in range(FRESH)]
+        fresh = [draw(rng, stacked) for _ in range(FRESH)]
         pool += fresh
         del pool[:-POOL]
         chosen: list[PooledPlate | RealPlate] = [*fresh]

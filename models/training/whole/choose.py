@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 from rich.console import Console
 from rich.progress import track as with_progress
 from rich.table import Table
@@ -21,7 +22,7 @@ from agent.core.reading.sighting import Frame, Image, PlateBox
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model
 from agent.vision.recognizer import OnnxPlateReader
-from agent.vision.whole.wholeness import Sight, Wholeness
+from agent.vision.whole.wholeness import Missing, Sight, Wholeness
 from bench.limits import NOW, on_plate, photographed
 from bench.scoring import SURE, plain
 
@@ -36,9 +37,9 @@ class Asking:
     wholeness: Wholeness
     last: float = 0.0
 
-    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> bool:
-        self.last = self.wholeness.chance(image, plate, sight)
-        return True
+    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
+        self.last = float(np.max(self.wholeness.chances(image, plate, sight)))  # or a NaN
+        return Missing()
 
 
 @dataclass(frozen=True, slots=True)

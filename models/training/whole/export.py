@@ -18,11 +18,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from agent.vision.whole.wholeness import AROUND_HEIGHT_PX, AROUND_WIDTH_PX, SIGNS
-from models.training.exporting import OPSET, repacked, write
+from models.training.exporting import OPSET, write
+from models.training.halving import halved, rounded
 from models.training.loop import averaged_weights, command_of
 from models.training.manifest import describe
 from models.training.recognizer.net import CONTEXT, CROP
@@ -40,8 +40,6 @@ RECOGNIZER = TARGET.with_name("recognizer.onnx")
 BESIDE = "on the features of recognizer.onnx"
 # Chosen on part `tune`, whose whole plates have at most -3.7 and -4.4 in the second and third.
 LIMITS, THRESHOLD = (1.5, -3.5, -3.0), 0.5
-SMALL = 256  # weights: so few are kept as they are
-SHORT = "_16"
 
 
 class ShippedWholeNet(nn.Module):
@@ -61,10 +59,7 @@ def shipped(checkpoint: Path, limits: Sequence[float]) -> ShippedWholeNet:
     """The weights as they will run. `limits`: the logits from which answers count."""
     net = WholeNet().eval()
     net.load_state_dict(averaged_weights(checkpoint))
-    with torch.no_grad():
-        for weights in net.parameters():
-            weights.copy_(weights.half().float())
-    return ShippedWholeNet(net, limits).eval()
+    return ShippedWholeNet(rounded(net), limits).eval()
 
 
 def to_onnx(net: nn.Module) -> bytes:
@@ -89,21 +84,6 @@ def examples(count: int) -> Iterator[Tensor]:
     """Inputs of nothing."""
     dice = torch.Generator().manual_seed(3)
     return (torch.randn(count, *shape, generator=dice) for shape in INPUTS.values())
-
-
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network with its large weights as 16-bit floats, widened when it is loaded."""
-    kept, casts = [], []
-    for value in model.graph.initializer:
-        weights = numpy_helper.to_array(value)
-        if weights.dtype != np.float32 or weights.size < SMALL:
-            kept.append(value)
-            continue
-        kept.append(numpy_helper.from_array(weights.astype(np.float16), value.name + SHORT))
-        casts.append(
-            helper.make_node("Cast", [value.name + SHORT], [value.name], to=onnx.TensorProto.FLOAT)
-        )
-    return repacked(model, kept, casts)
 
 
 def difference(net: nn.Module, model: bytes) -> float:

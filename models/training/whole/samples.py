@@ -25,8 +25,9 @@ from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model
-from agent.vision.recognizer import Map, OnnxPlateReader
-from agent.vision.whole.wholeness import Sight, around, signs_of
+from agent.vision.plate_views import Map
+from agent.vision.recognizer import OnnxPlateReader
+from agent.vision.whole.wholeness import Missing, Sight, around, signs_of
 from bench import street
 from bench.limits import NOW, on_plate
 from bench.scoring import plain
@@ -80,10 +81,10 @@ class Recorder:
 
     last: tuple[Image, Map, tuple[float, ...]] | None = None
 
-    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> bool:
+    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
         surroundings = around(image, plate)
         self.last = surroundings, sight.features, signs_of(surroundings, plate, sight)
-        return True
+        return Missing()
 
 
 @dataclass(slots=True)

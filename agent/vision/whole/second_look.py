@@ -1,0 +1,112 @@
+"""Looks once more at a plate that was read: was the whole plate seen? Characters that were left out
+because they stand one above the other are read now, by a network of their own.
+
+Mitigates against: a part of a plate, or its mirror image, told as another car's plate (P10).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.core.reading.sighting import Image, PlateBox
+from agent.core.reasons import Limit
+from agent.core.wire.test_plate import is_test_plate
+from agent.vision.ctc import Reading, middles
+from agent.vision.plate_views import CLOSE, LIFTED_BELOW, View, Views, network_input
+from agent.vision.whole.wholeness import Missing, Sight
+
+# A read less confident than this is told as it is. Of a plate's every frame half sure, a vote would
+# make a sure one: so they are looked at too.
+JUDGED_FROM = 0.3
+FEWEST = 2  # characters that have a distance
+# What is read out of mirrored characters, almost alone: only such a text is worth another look.
+MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
+# Characters that a text may gain: two or three of a stack, of which the first look made none or one
+# character; or two stacks of two.
+GAIN = range(1, 5)
+MISTAKEN = 1  # characters of the first look that the stack may replace
+
+Whole = Callable[[Image, PlateBox, Sight], Missing]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What there is of stacked characters.
+
+    `longer`: what is seen with them; `absent`: there are surely none.
+    """
+
+    longer: View | None = None
+    absent: bool = False
+
+
+UNSEEN = Stack()  # nobody knows
+
+
+class SecondLook:
+    """`whole`: wholeness.Wholeness; `stacked`: over models/stacked.onnx, or None."""
+
+    def __init__(self, views: Views, whole: Whole, stacked: Views | None) -> None:
+        self._views, self._whole, self._stacked = views, whole, stacked
+
+    def __call__(self, image: Image, box: PlateBox, view: View) -> tuple[View, frozenset[Limit]]:
+        """What is seen with the stacked characters, and what the picture has against its text."""
+        best = view.best
+        if box.whole or len(best.text) < FEWEST or best.probability < JUDGED_FROM:
+            return view, frozenset()
+        if is_test_plate(best.text):  # in no issuer's format, and whole by its check character
+            return view, frozenset()
+        missing = self._whole(image, box, sight(view))
+        stack = self._stack(image, box, view) if missing.perhaps_stacked else UNSEEN
+        if missing.part or (missing.stacked and stack == UNSEEN):
+            return stack.longer or view, frozenset({Limit.HIDDEN})
+        if stack.longer:
+            return stack.longer, frozenset()
+        if MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best):
+            return view, frozenset({Limit.MIRRORED})
+        return view, frozenset()
+
+    def _stack(self, image: Image, box: PlateBox, view: View) -> Stack:
+        """What the network that reads stacked characters makes of the plate."""
+        if self._stacked is None or box.rows == 2:
+            return UNSEEN
+        text, seen = view.best.text, self._stacked.look(image, box, CLOSE).best
+        if seen.text == text:
+            return Stack(absent=seen.probability >= LIFTED_BELOW)
+        if not gained(text, seen.text):
+            return UNSEEN
+        longer = self._stacked.view(image, box)
+        return Stack(longer) if gained(text, longer.best.text) else UNSEEN
+
+    def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
+        """Does the picture say more surely something else when left and right are exchanged?"""
+        crop = np.ascontiguousarray(network_input(image, box)[:, ::-1])
+        turned = self._views.seen(crop).best
+        return turned.text != best.text and turned.probability > best.probability
+
+
+def gained(text: str, longer: str) -> bool:
+    """Is the longer text the other one with a stack put in, perhaps in place of a character?"""
+    known = common(text, longer)
+    return len(longer) - len(text) in GAIN and known >= max(FEWEST, len(text) - MISTAKEN)
+
+
+def common(one: str, other: str) -> int:
+    """The length of their longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for character in one:
+        before = row[:]
+        for place, another in enumerate(other, 1):
+            same = before[place - 1] + (character == another)
+            row[place] = max(same, before[place], row[place - 1])
+    return row[-1]
+
+
+def sight(view: View) -> Sight:
+    """What wholeness is judged by; characters' middles as shares of the plate's width."""
+    crosswise = len(view.steps) * (1 - 2 * CLOSE[0])
+    start = len(view.steps) * CLOSE[0] - 0.5
+    text = view.best.text
+    places = [(step - start) / crosswise for step in middles(view.steps, text)]
+    return Sight(text, places, view.regions.tolist(), view.features)

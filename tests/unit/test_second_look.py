@@ -1,0 +1,130 @@
+"""agent/vision/whole/second_look.py: stacked characters that the first look left out are read by a
+network of their own, and a text that may lack something is never sure.
+"""
+
+import numpy as np
+import pytest
+
+from agent.core.reading.plate_text import CHARACTERS
+from agent.core.reading.sighting import PlateBox
+from agent.core.reasons import Limit
+from agent.vision.ctc import Reading
+from agent.vision.plate_views import View
+from agent.vision.syntax import REGIONS
+from agent.vision.whole.second_look import SecondLook, common, gained
+from agent.vision.whole.wholeness import Missing
+
+IMAGE = np.zeros((240, 320, 3), np.uint8)
+CORNERS = ((100, 100), (196, 100), (196, 140), (100, 140))
+BOX = PlateBox((100, 100, 96, 40), CORNERS, 0.9)
+SUSPECTED = Missing(perhaps_stacked=True)
+LEFT_OUT = Missing(stacked=True, perhaps_stacked=True)
+COVERED = Missing(part=True, perhaps_stacked=True)
+
+
+def view(text, probability=0.95):
+    steps = np.full((32, 1 + len(CHARACTERS)), 1e-6, np.float32)
+    steps[:, 0] = 1.0
+    for place, character in enumerate(text):
+        steps[4 + 3 * place, [0, 1 + CHARACTERS.index(character)]] = 0.0, 1.0
+    found = Reading(text, probability, (probability,) * len(text))
+    features = np.zeros((160, 32), np.float32)
+    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps, features)
+
+
+class Reads:
+    """A network that says this of one crop and that of several; nothing mirrored."""
+
+    def __init__(self, once="", probability=0.95, again=None):
+        self.once, self.probability = once, probability
+        self.again, self.asked = once if again is None else again, 0
+
+    def look(self, _image, _box, _inset):
+        self.asked += 1
+        return view(self.once, self.probability)
+
+    def view(self, _image, _box):
+        return view(self.again, self.probability)
+
+    def seen(self, _crop):
+        return view("", 0.0)
+
+
+def looked(first, missing, stacked, box=BOX):
+    look = SecondLook(Reads(), lambda *_seen: missing, stacked)
+    seen, found = look(IMAGE, box, view(first))
+    return seen.best.text, found
+
+
+HIDDEN = frozenset({Limit.HIDDEN})
+
+
+@pytest.mark.parametrize("missing", [SUSPECTED, LEFT_OUT])
+@pytest.mark.parametrize("first", ["1234", "61234", "A1234"])
+def test_a_stack_that_was_left_out_or_taken_for_one_character_is_read(first, missing):
+    assert looked(first, missing, Reads("AB1234")) == ("AB1234", frozenset())
+
+
+def test_a_text_with_its_stack_is_as_sure_as_the_network_that_read_it():
+    look = SecondLook(Reads(), lambda *_seen: LEFT_OUT, Reads("AB1234", 0.62))
+    assert look(IMAGE, BOX, view("1234", 0.99))[0].best.probability == 0.62
+
+
+def test_nothing_suspected_nothing_asked():
+    stacked = Reads("AB1234")
+    assert looked("1234", Missing(), stacked) == ("1234", frozenset())
+    assert stacked.asked == 0
+
+
+@pytest.mark.parametrize("other", ["AB9876", "1234", "134", "", "AB12345678", "AB34"])
+def test_what_is_not_the_text_with_a_stack_put_in_is_not_believed(other):
+    said = Reads(other, 0.6)
+    assert looked("1234", SUSPECTED, said) == ("1234", frozenset())
+    assert looked("1234", LEFT_OUT, said) == ("1234", HIDDEN), "something was left out all the same"
+
+
+def test_several_crops_must_bear_the_first_one_out():
+    assert looked("1234", LEFT_OUT, Reads("AB1234", again="AB9876")) == ("1234", HIDDEN)
+
+
+def test_the_same_text_read_surely_by_both_has_no_stack():
+    assert looked("1234", LEFT_OUT, Reads("1234", 0.9)) == ("1234", frozenset())
+    assert looked("1234", LEFT_OUT, Reads("1234", 0.89)) == ("1234", HIDDEN)
+
+
+@pytest.mark.parametrize("said", ["AB1234", "1234", "77"])
+def test_no_stack_shows_what_something_hides(said):
+    text, found = looked("1234", COVERED, Reads(said, 0.99))
+    assert found == HIDDEN
+    assert text == ("AB1234" if said == "AB1234" else "1234"), "a person still sees all of it"
+
+
+def test_without_such_a_network_what_was_left_out_is_never_sure():
+    assert looked("1234", LEFT_OUT, None) == ("1234", HIDDEN)
+
+
+def test_two_rows_have_no_stack():
+    two = PlateBox((100, 100, 60, 50), CORNERS, 0.9, rows=2)
+    assert looked("1234", LEFT_OUT, Reads("AB1234"), two) == ("1234", HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "longer", "found"),
+    [
+        ("1234", "AB1234", True),
+        ("51234", "AB1234", True),
+        ("9879X", "AB9879YW", True),
+        ("A5559", "AVF5559", True),
+        ("1234", "1234", False),
+        ("1234", "A1B2C3D4E", False),
+        ("12", "AB12", True),
+        ("12", "AB13", False),
+        ("5671234", "AB1234", False),
+    ],
+)
+def test_a_stack_is_put_in_or_stands_for_one_character(text, longer, found):
+    assert gained(text, longer) is found
+
+
+def test_the_longest_common_subsequence():
+    assert [common(*two) for two in (("ABCD", "BXD"), ("", "A"), ("AAB", "ABA"))] == [2, 0, 2]
