@@ -20,7 +20,7 @@ from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
 from agent.light_meter import luminance
 from agent.vision.ctc import Reading
-from agent.vision.plate_views import LIFTED_BELOW, SURE, Session, View, Views
+from agent.vision.plate_views import SURE, TOLD_AS_SURE, Session, View, Views, Worth, worth
 from agent.vision.syntax import REGIONS
 from agent.vision.whole import limits
 from agent.vision.whole.second_look import SecondLook, Whole
@@ -40,8 +40,9 @@ class OnnxPlateReader:
 
     `whole` is wholeness.Wholeness on a camera, `issuer` is issuer.Issuer, `stacked` the session of
     models/stacked.onnx; both sessions as plate_views.Views has them. `longest`: characters of the
-    longest plates that are issued where the camera stands. Limit: without `issuer`, and where it is
-    silent, the issuing state is not named, so that a match is by text.
+    longest plates that are issued where the camera stands; `worth`: what a mean over several crops
+    is worth. Limit: without `issuer`, and where it is silent, the issuing state is not named, so
+    that a match is by text.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class OnnxPlateReader:
         issuer: IssuerOf | None = None,
         longest: int = limits.LONGEST,
         stacked: Session | None = None,
+        worth: Worth = worth,
     ) -> None:
-        self._views, self._issuer, self._longest = Views(session), issuer, longest
+        self._views, self._issuer, self._longest = Views(session, worth), issuer, longest
         self._second_look = SecondLook(self._views, whole, Views(stacked) if stacked else None)
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
@@ -102,7 +104,7 @@ class OnnxPlateReader:
 
     def _state(self, image: Image, box: PlateBox, view: View, told: float) -> str | None:
         """Of a plate whose text is told as sure alone: of another, the state would help nobody."""
-        if self._issuer is None or told < LIFTED_BELOW or region_of(view) != WITH_STATES:
+        if self._issuer is None or told < TOLD_AS_SURE or region_of(view) != WITH_STATES:
             return None
         return None if is_test_plate(view.best.text) else self._issuer(image, box)
 

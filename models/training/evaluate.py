@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -145,14 +146,23 @@ def see(
     return seen
 
 
-def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> tuple[float, bool] | None:
-    """Confidence of what was read on this plate, and whether it is right, folded; None: not
-    found.
+class Said(NamedTuple):
+    """Of what was read on one plate: its confidence, whether it is right, folded, and whether it
+    has a limit, so that it is never sure.
     """
+
+    confidence: float
+    right: bool
+    limited: bool
+
+
+def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> Said | None:
+    """What was read on this plate; None: not found."""
     best = max(reads, key=lambda read: overlap(read.box.box, box), default=None)
     if best is None or overlap(best.box.box, box) < FOUND:
         return None
-    return best.confidence, plain(best.text.value, fold=True) == plain(text, fold=True)
+    right = plain(best.text.value, fold=True) == plain(text, fold=True)
+    return Said(best.confidence, right, bool(best.limits))
 
 
 def print_shrunk(
@@ -172,7 +182,7 @@ def print_shrunk(
             for box, text in zip(boxes, texts, strict=True):
                 said = best_of(reads, box, text)
                 groups.setdefault((where == "us", bisect(WIDTHS_PX, box[2])), []).append(
-                    said is not None and said[1]
+                    said is not None and said.right
                 )
     for step, (low, high) in enumerate(zip((0, *WIDTHS_PX), (*WIDTHS_PX, None), strict=True)):
         us, others = (
@@ -187,11 +197,11 @@ def print_shrunk(
 def print_texts(seen: list[Seen]) -> None:
     """Exact texts, folded, by region, by the plate's width and by its light."""
     groups: dict[str, list[bool]] = {}
-    said: list[tuple[float, bool]] = []
+    said: list[Said] = []
     for one in seen:
         for box, text, level, dark in zip(one.truth, one.texts, one.levels, one.dark, strict=False):
             best = best_of(one.reads, box, text)
-            right = best is not None and best[1]
+            right = best is not None and best.right
             if best is not None:
                 said.append(best)
             width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
@@ -208,13 +218,19 @@ def print_texts(seen: list[Seen]) -> None:
             ):
                 groups.setdefault(name, []).append(right)
     print_groups(groups)
-    sure = [right for confidence, right in said if confidence >= SURE]
-    error = expected_error(
-        equal_width([confidence for confidence, _ in said], [right for _, right in said])
-    )
+    sure = [one.right for one in said if one.confidence >= SURE]
     print(
         f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, "
-        f"wrong {percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
+        f"wrong {percent(share(sure.count(False), len(sure)))}; calibration error "
+        f"{error_of(said):.3f}, {error_of([one for one in said if not one.limited]):.3f} without "
+        f"the {sum(one.limited for one in said)} that have a limit"
+    )
+
+
+def error_of(said: Sequence[Said]) -> float:
+    """Expected calibration error, in bins of equal width."""
+    return expected_error(
+        equal_width([one.confidence for one in said], [one.right for one in said])
     )
 
 

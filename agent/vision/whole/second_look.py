@@ -13,7 +13,7 @@ from agent.core.reading.sighting import Image, PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
 from agent.vision.ctc import Reading, middles
-from agent.vision.plate_views import CLOSE, LIFTED_BELOW, View, Views, network_input
+from agent.vision.plate_views import CLOSE, TOLD_AS_SURE, View, Views, network_input
 from agent.vision.whole.wholeness import Missing, Sight
 
 # A read less confident than this is told as it is. Of a plate's every frame half sure, a vote would
@@ -73,7 +73,7 @@ class SecondLook:
             return UNSEEN
         text, seen = view.best.text, self._stacked.look(image, box, CLOSE).best
         if seen.text == text:
-            return Stack(absent=seen.probability >= LIFTED_BELOW)
+            return Stack(absent=seen.probability >= TOLD_AS_SURE)
         if not gained(text, seen.text):
             return UNSEEN
         longer = self._stacked.view(image, box)
