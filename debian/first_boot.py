@@ -1,10 +1,8 @@
 #!/usr/bin/python3 -IB
 """Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md).
 
-What it cannot finish leaves every unit disabled and says why.
-
-Installed as /usr/libexec/platewarden/first-boot, run by platewarden-first-boot.service at each boot
-until it has succeeded; every step may be done again.
+What it cannot finish leaves every unit disabled and says why. platewarden-first-boot.service runs
+it at each boot until it has succeeded; every step may be done again.
 """
 
 import json
@@ -30,7 +28,15 @@ MAX_BYTES = 1 << 20
 # Files that desktops leave beside copied ones.
 JUNK = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 # Lines of doctor without which nothing is enabled.
-GATES = ("settings", "models", "enrolment", "keys", "key ")
+GATES = ("settings", "models", "camera", "enrolment", "keys", "key ")
+# What an example's file asks a person to replace.
+PLACEHOLDER = b"put-your-own"
+# Debian has no picamera2: it is Raspberry Pi OS's, and the package can only recommend it.
+LIBRARY = "python3-picamera2"
+FINDS = "import importlib.util as found; raise SystemExit(not found.find_spec('picamera2'))"
+# The green one of a Pi: newer kernels' name, older ones'.
+LEDS = ("ACT", "led0")
+BLINKING = (("delay_on", "100"), ("delay_off", "100"))  # ms
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
     "platewarden-update.timer",
@@ -39,8 +45,7 @@ UNITS = (
     "platewarden-watch.service",
     "platewarden-deliver.service",
 )
-# Raspberry Pi's kernels leave the controller off; without it MemorySwapMax=0 keeps nothing out of
-# swap.
+# Raspberry Pi's kernels leave the controller off, and MemorySwapMax=0 keeps nothing out of swap.
 MEMORY = "cgroup_enable=memory"
 
 
@@ -74,10 +79,12 @@ class Card:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """A command's words and code; it has no terminal to ask at."""
-    return subprocess.run(
-        words, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL
-    )
+    """A command's words and code; it has no terminal to ask at. 127: there is no such program."""
+    quiet = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
+    try:
+        return subprocess.run(words, timeout=300, check=False, **quiet)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(words, 127, "", f"{words[0]} is not installed")
 
 
 def must(*words: str) -> str:
@@ -137,6 +144,8 @@ def place_settings(card: Card) -> None:
             f"{file} is missing; in that folder lie: {lying}. Some editors add .txt to a name"
         )
     data = content(file)
+    if PLACEHOLDER in data:
+        raise StopError(f"{file} still holds {PLACEHOLDER.decode()}… of the example: write yours")
     try:
         paths = tomllib.loads(data.decode("utf-8")).get("paths", {})
     except ValueError as error:
@@ -241,15 +250,8 @@ def place_the_rest(card: Card) -> None:
         must("platewarden", "provision", "--certificate", str(card.given / CERTIFICATE))
         must("systemd-tmpfiles", "--create", "platewarden.conf")
     if (card.given / BUNDLES).is_dir():
-        done = run(
-            "runuser",
-            "-u",
-            "platewarden-update",
-            "--",
-            "platewarden",
-            "update",
-            str(card.given / BUNDLES),
-        )
+        by = ("runuser", "-u", "platewarden-update", "--")
+        done = run(*by, "platewarden", "update", str(card.given / BUNDLES))
         card.tell(
             done.stdout.strip()
             if done.returncode == 0
@@ -291,18 +293,36 @@ def examined() -> Iterator[tuple[str, str, str]]:
         raise StopError(f"doctor gave no answer: {done.stderr.strip()[-400:]}") from None
 
 
+def lacking() -> Iterator[str]:
+    """What a camera cannot do without and a package can only recommend, a sentence each."""
+    if run("/usr/bin/python3", "-c", FINDS).returncode:
+        yield (
+            f"the camera library is missing: put the .deb files of {LIBRARY} and of what it needs "
+            "beside the package, or connect the card to a network"
+        )
+    asked = run("nft", "list", "tables")
+    if asked.returncode:
+        said = asked.stderr.strip().splitlines() or ["nft gave no reason"]
+        yield f"the firewall is missing: {said[0][:200]}. It is Debian's package nftables"
+
+
 def start(card: Card) -> None:
-    """Nothing is enabled before doctor finds the keys, the models and the enrolment well.
+    """Nothing is enabled before doctor finds the keys, the models, the camera and the enrolment
+    well, and the firewall answers.
 
     Raises StopError.
     """
     findings = list(examined())
     for _, health, words in findings:
         card.tell(words) if health in {"fail", "warn"} else card.told.append(words)
-    if bad := [name for name, health, _ in findings if health == "fail" and name.startswith(GATES)]:
-        raise StopError(
-            f"doctor says FAIL for {', '.join(bad)}: see above, or: sudo platewarden doctor"
-        )
+    missing = list(lacking())
+    missing += [
+        f"doctor says {words}"[:400]
+        for name, health, words in findings
+        if health == "fail" and name.startswith(GATES)
+    ]
+    if missing:
+        raise StopError("; ".join(missing))
     must("systemctl", "enable", *UNITS)
     if Path("/run/systemd/system").is_dir():
         must("systemctl", "start", "--no-block", *UNITS)
@@ -323,6 +343,21 @@ def report(card: Card, headline: str) -> None:
             file.write_text(words.replace("\\", "/"), encoding="utf-8")
         except OSError as error:
             print(f"platewarden: {file}: {error.strerror}", file=sys.stderr)
+
+
+def blink(card: Card, *, well: bool) -> None:
+    """The board's green LED, for whoever has no screen: steady is a camera, fast is not one yet.
+
+    A board without one, or a kernel without the trigger, stays as it is.
+    """
+    leds = card.root / "sys/class/leds"
+    words = [("trigger", "default-on")] if well else [("trigger", "timer"), *BLINKING]
+    try:
+        for led in [leds / name for name in LEDS if (leds / name).is_dir()]:
+            for name, value in words:
+                (led / name).write_text(value, encoding="ascii")
+    except OSError as error:
+        print(f"platewarden: {leds}: {error.strerror}", file=sys.stderr)
 
 
 def main(card: Card) -> int:
@@ -348,6 +383,7 @@ def main(card: Card) -> int:
         if left:
             card.tell(f"PRIVATE KEYS STILL LIE ON THE BOOT PARTITION: {', '.join(left)}")
         report(card, f"NOT A CAMERA YET, nothing was started: {error}")
+        blink(card, well=False)
         return 1
     put(b"", card.root / STATE.lstrip("/") / "first-boot-done", 0o644)
     report(
@@ -356,6 +392,7 @@ def main(card: Card) -> int:
         "What doctor still complains of stands above and in first-boot.txt; "
         "sudo platewarden doctor looks again",
     )
+    blink(card, well=True)
     return 0
 
 

@@ -4,12 +4,13 @@
 #   test_first_boot.sh FOLDER     needs root (mmdebstrap, chroot, mount of a loop device); FOLDER holds the trixie packages for this machine; ~5 minutes
 #
 # The tree is Debian trixie with its cloud-init and the data source as Raspberry Pi OS sets it; it is entered, not booted: cloud-init's four stages are
-# called one after the other, as its units would, and systemctl only enables. No network is there.
+# called one after the other, as its units would, and systemctl only enables. No network is there; what a network would bring comes from an archive in
+# a folder. The booted tree of `make test-boot` has the same first boot under systemd, with and without a network.
 set -eu
 
 suite=trixie test=test_first_boot.sh folder=$1
 . "$(dirname "$0")/tree.sh"
-base=$cache/deb-trixie-cloud extra=,cloud-init,python3-numpy
+base=$cache/deb-trixie-cloud extra=,cloud-init,python3-numpy,nftables
 project=$(cd "$here/.." && pwd) python=${PYTHON:-python3}
 fresh_tree
 camera=$(ls "$folder"/platewarden_*_"$(dpkg --print-architecture)".deb)
@@ -37,6 +38,8 @@ if ! { mkfs.vfat "$work/boot.img" >/dev/null 2>&1 && mount_boot; }; then
 fi
 echo "console=tty1 root=PARTUUID=1-02 rootwait" >"$boot/cmdline.txt"
 printf 'dsmode: local\ninstance_id: rpios-image\n' >"$boot/meta-data"
+key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFictitiousFictitiousFictitiousFictitiousXX installer@test"
+with_key() { sed "s|ssh-ed25519 AAAA-put-your-own.*installer@example|$key|" "$project/config/first-boot/user-data" >"$boot/user-data"; }
 cp "$project/config/first-boot/user-data" "$boot/user-data"
 mkdir -p "$card" "$tree/etc/cloud/cloud.cfg.d"
 printf 'datasource_list: [ NoCloud, None ]\ndatasource:\n  NoCloud:\n    seedfrom: file:///boot/firmware\n' >"$tree/etc/cloud/cloud.cfg.d/99_raspberry-pi.cfg"
@@ -50,10 +53,52 @@ says() { grep -q -e "$1" "$card/first-boot.txt" 2>/dev/null || { tail -n 30 "$wo
 nothing_enabled() { if ls "$tree"/etc/systemd/system/*.wants/platewarden-watch.service "$tree"/etc/systemd/system/*.wants/platewarden-deliver.service 2>/dev/null; then die "a unit was enabled"; fi; }
 
 cloud
+says "nothing was installed: .*still holds the example's SSH key"
+nothing_enabled
+say "with the example's SSH key it says: $(cat "$card/first-boot.txt")"
+with_key
+cloud
 says "nothing was installed: .*must hold exactly one platewarden"
 nothing_enabled
+grep -q "$key" "$tree/home/installer/.ssh/authorized_keys" || die "the installer of user-data cannot log in"
 grep -q 'NOT A CAMERA YET' "$tree/run/issue.d/platewarden.issue" || die "nothing stands above the login prompt"
-say "without the package it says so, and installs nothing"
+say "without the package it says: $(cat "$card/first-boot.txt")"
+
+# A package that needs what neither the system nor the card has: first alone, then with an archive that has it, as a card with a network finds one.
+stand_in() { # NAME DEPENDS MODULE: a small package, into $work
+    mkdir -p "$work/made/DEBIAN" "$work/made/usr/lib/python3/dist-packages"
+    printf 'Package: %s\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: stand-in\n%s' "$1" "${2:+Depends: $2
+}" >"$work/made/DEBIAN/control"
+    if [ -n "$3" ]; then printf '%s' "$picamera2" >"$work/made/usr/lib/python3/dist-packages/$3.py"; fi
+    dpkg-deb --root-owner-group -b "$work/made" "$work/$1.deb" >/dev/null
+    rm -rf "$work/made"
+}
+# The library as it is where no ribbon cable is in its socket.
+picamera2='class Picamera2:
+    def __init__(self, *_given, **_named):
+        raise IndexError("list index out of range")
+'
+stand_in platewarden-needs-this "" ""
+stand_in python3-picamera2 "" picamera2
+dpkg-deb -R "$camera" "$work/needy"
+sed -i 's/^Depends: /&platewarden-needs-this, /' "$work/needy/DEBIAN/control"
+dpkg-deb --root-owner-group -Znone -b "$work/needy" "$card/$(basename "$camera")" >/dev/null
+rm -rf "$work/needy"
+cloud
+says "does not install from the card alone: .*platewarden-needs-this"
+nothing_enabled
+say "without a package that it needs, and without a network, it says: $(cat "$card/first-boot.txt")"
+mkdir "$tree/archive"
+cp "$work/platewarden-needs-this.deb" "$work/python3-picamera2.deb" "$tree/archive"
+(cd "$tree/archive" && dpkg-scanpackages --multiversion . >Packages 2>/dev/null)
+echo 'deb [trusted=yes] file:///archive ./' >"$tree/etc/apt/sources.list.d/archive.list"
+cloud
+[ -x "$tree/usr/libexec/platewarden/first-boot" ] || { cat "$tree/var/log/platewarden-install.log" >&2; die "nothing was installed with an archive in reach"; }
+[ -e "$tree/usr/lib/python3/dist-packages/picamera2.py" ] || die "the camera library was not fetched"
+say "with an archive in reach, package and camera library were installed from it"
+apt purge platewarden platewarden-needs-this python3-picamera2
+rm -rf "$tree/archive" "$tree/etc/apt/sources.list.d/archive.list" "$card"/*.deb
+inside apt-get -qq update >/dev/null 2>&1 || true
 
 cp "$camera" "$card"
 cloud
@@ -62,6 +107,14 @@ cloud
 nothing_enabled
 say "cloud-init $(inside cloud-init --version | grep -Eo '[0-9.]+' | head -n 1) installed the package from the card and enabled the first boot"
 
+cp "$work/python3-picamera2.deb" "$tree/debs"
+lend_camera() {
+    mkdir -p "$tree/opt/boot/tests/fakes" "$tree/opt/boot/tests/support"
+    cp "$project/tests/fakes/picamera2.py" "$tree/opt/boot/tests/fakes"
+    cp "$project/tests/support/media.py" "$tree/opt/boot/tests/support"
+    cp "$project/tests/boot/picamera2.py" "$tree/usr/lib/python3/dist-packages/picamera2.py"
+    (cd "$project" && "$python" -c 'import sys; from pathlib import Path; from tests.boot.city import street; street(Path(sys.argv[1]))' "$tree/opt/boot/street")
+}
 first_boot() { inside /usr/libexec/platewarden/first-boot >"$work/said" 2>&1 && got=0 || got=$?; if grep -q Traceback "$work/said"; then cat "$work/said" >&2; die "a traceback"; fi; }
 first_boot
 [ "$got" = 1 ] || die "without settings it ended with $got"
@@ -80,6 +133,28 @@ nothing_enabled
 say "without settings or without a city's root it says so, and starts nothing"
 
 mv "$work/root.json" "$card/trust/root.json"
+first_boot
+[ "$got" = 1 ] || die "without a camera library it ended with $got"
+says "the camera library is missing"
+nothing_enabled
+[ -z "$(find "$card" -name '*.key')" ] || die "keys are left on the boot partition"
+say "without a camera library it says: $(tail -n 1 "$card/first-boot.txt")"
+inside dpkg -i /debs/python3-picamera2.deb >/dev/null
+first_boot
+[ "$got" = 1 ] || die "without a sensor it ended with $got"
+says "doctor says fail *camera: "
+nothing_enabled
+say "without a sensor it says: $(tail -n 1 "$card/first-boot.txt")"
+
+# A sensor is lent as in the tests of the camera: the project's own stand-in, on the real clock.
+lend_camera
+mv "$tree/usr/sbin/nft" "$work/nft"
+first_boot
+[ "$got" = 1 ] || die "without a firewall it ended with $got"
+says "the firewall is missing: nft is not installed"
+nothing_enabled
+say "without a firewall it says: $(tail -n 1 "$card/first-boot.txt")"
+mv "$work/nft" "$tree/usr/sbin/nft"
 first_boot
 [ "$got" = 0 ] || { cat "$work/said" >&2; die "it ended with $got"; }
 says "this card is a camera now"

@@ -53,13 +53,9 @@ def city(work):
 def machine(work, city):
     """Enrolled, its units enabled, and up."""
     libcamera = Path(os.environ["PLATEWARDEN_PICAMERA_TREE"])
-    made = Machine(
-        Path(os.environ["PLATEWARDEN_BOOT_TREE"]),
-        work / "machine",
-        libcamera if (libcamera / "venv").is_dir() else None,
-    )
-    packages = os.environ.get("PLATEWARDEN_BOOT_PACKAGES")
-    made.install(Path(packages) if packages else None)
+    beneath = libcamera if (libcamera / "venv").is_dir() else None
+    made = Machine(base_tree(), work / "machine", beneath)
+    made.install(packages())
     lend_camera(made)
     city.enrol(made)
     made.enable(*ENABLED)
@@ -70,6 +66,17 @@ def machine(work, city):
     finally:
         made.stop()
         run("umount", made.root)
+
+
+def base_tree() -> Path:
+    """What build_tree.sh made."""
+    return Path(os.environ["PLATEWARDEN_BOOT_TREE"])
+
+
+def packages() -> Path | None:
+    """Where the built packages lie, or None: the working tree is laid out instead."""
+    given = os.environ.get("PLATEWARDEN_BOOT_PACKAGES")
+    return Path(given) if given else None
 
 
 def lend_camera(machine: Machine) -> None:

@@ -50,7 +50,7 @@ exec unshare --mount --net --pid --fork --mount-proc --kill-child sh -eu -c '
     ip link set lo up
     cd "$project"
     status=0
-    timeout 1800 "$python" -m pytest -p no:cacheprovider -c /dev/null --rootdir "$project" --confcutdir "$here" -o "pythonpath=$project" -q -rA "$here" "$@" || status=$?
+    timeout "${PLATEWARDEN_BOOT_WITHIN_S:-3600}" "$python" -m pytest -p no:cacheprovider -c /dev/null --rootdir "$project" --confcutdir "$here" -o "pythonpath=$project" -q -rA "$here" "$@" || status=$?
     find /sys/fs/cgroup/platewarden-boot-* -depth -type d -exec rmdir {} + 2>/dev/null || true
     exit $status
 ' run "$project" "$python" "$here" "$@"

@@ -22,15 +22,16 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = '[paths]\nstate = "/var/lib/platewarden"\n'
 WELL = [
     {"name": name, "health": "ok", "what": "well", "fix": "", "exit_code": 1}
-    for name in ("settings", "models", "enrolment", "keys")
+    for name in ("settings", "models", "camera", "enrolment", "keys")
 ]
-NO_CAMERA = {
-    "name": "camera",
+NO_BROKER = {
+    "name": "broker",
     "health": "fail",
-    "what": "none is connected",
-    "fix": "connect one",
+    "what": "no route",
+    "fix": "connect a network",
     "exit_code": 1,
 }
+LIBRARY, FIREWALL = "-c", "list"  # what python and nft are asked
 
 
 class Boot:
@@ -48,7 +49,7 @@ class Boot:
         ):
             (root / folder).mkdir(parents=True)
         self.asked = []
-        self.answers = {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")}
+        self.answers = {"doctor": (1, json.dumps({"findings": [*WELL, NO_BROKER]}), "")}
         monkeypatch.setitem(self.code["main"].__globals__, "run", self.run)
         monkeypatch.setitem(self.code["must"].__globals__, "run", self.run)
 
@@ -107,7 +108,7 @@ def test_keys_of_a_batch_are_placed_and_leave_the_boot_partition(boot):
         for secret in secrets
     )
     assert boot.enabled
-    assert "connect one" in boot.report
+    assert "connect a network" in boot.report
     assert (boot.card.root / "var/lib/platewarden/first-boot-done").exists()
 
 
@@ -134,6 +135,10 @@ def test_without_a_batch_the_camera_makes_its_own_keys_under_the_city_s_root(boo
         ),
         (lambda boot: boot.give("platewarden.toml", "camera_id = \n"), "platewarden.toml"),
         (lambda boot: boot.give("platewarden.toml", bytes(2 << 20)), "not a plain file"),
+        (
+            lambda boot: boot.give("platewarden.toml", f'camera_id = "put-your-own"\n{SETTINGS}'),
+            "still holds put-your-own… of the example",
+        ),
         (lambda boot: (boot.card.given / "trust/root.json").unlink(), "the city's clerk gives it"),
         (lambda boot: boot.give("device/notes.txt", "x"), "notes.txt"),
         (lambda boot: (boot.card.given / "device/public.json").unlink(), "holds no camera's keys"),
@@ -158,7 +163,9 @@ def test_what_it_cannot_finish_starts_nothing_and_says_why(boot, spoil, told):
     assert not (boot.card.root / "var/lib/platewarden/first-boot-done").exists()
 
 
-@pytest.mark.parametrize("name", ["settings", "models", "enrolment", "keys", "key seal.key"])
+@pytest.mark.parametrize(
+    "name", ["settings", "models", "camera", "enrolment", "keys", "key seal.key"]
+)
 def test_nothing_is_enabled_while_doctor_says_fail(boot, name):
     boot.give("platewarden.toml", SETTINGS)
     boot.give_batch()
@@ -167,6 +174,47 @@ def test_nothing_is_enabled_while_doctor_says_fail(boot, name):
     assert boot.main() == 1
     assert not boot.enabled
     assert "mend it" in boot.report
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "told"),
+    [
+        (LIBRARY, (1, "", "No module named 'picamera2'"), "camera library is missing"),
+        (FIREWALL, (127, "", "nft is not installed"), "firewall is missing: nft is not installed"),
+        (FIREWALL, (1, "", "netlink: Protocol not supported\nmore"), "Protocol not supported. It"),
+    ],
+)
+def test_no_camera_is_made_of_a_card_that_lacks_a_part(boot, asked, answer, told):
+    """Library and firewall can only be recommended by the package: each is named, and the keys are
+    safe all the same.
+    """
+    boot.give("platewarden.toml", SETTINGS)
+    boot.give_batch()
+    boot.answers[asked] = answer
+    assert boot.main() == 1
+    assert not boot.enabled
+    assert told in boot.report.splitlines()[-1]
+    assert told in (boot.card.root / "run/issue.d/platewarden.issue").read_text()
+    assert not list(boot.card.given.rglob("*.key")), "placed and wiped"
+    boot.answers.pop(asked)
+    assert boot.main() == 0
+
+
+def test_a_program_that_is_not_there_is_said_and_no_crash():
+    asks = runpy.run_path(str(ROOT / "debian/first_boot.py"))["run"]
+    assert asks("no-such-program-here").returncode == 127
+
+
+def test_the_led_blinks_fast_until_the_card_is_a_camera(boot):
+    led = boot.card.root / "sys/class/leds/ACT"
+    led.mkdir(parents=True)
+    boot.give("platewarden.toml", SETTINGS)
+    assert boot.main() == 1
+    told = {name: (led / name).read_text() for name in ("trigger", "delay_on", "delay_off")}
+    assert told == {"trigger": "timer", "delay_on": "100", "delay_off": "100"}
+    boot.give_batch()
+    assert boot.main() == 0
+    assert (led / "trigger").read_text() == "default-on"
 
 
 def test_a_doctor_without_an_answer_enables_nothing(boot):
