@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from cryptography.hazmat.primitives import serialization
 
+from agent.bundles.hotlist_file import beside
 from agent.core.wire.sealed_read import split, tags_of
 from agent.core.wire.tags import Tags
 from agent.demo import throwaway_city as demo_city
@@ -55,8 +56,8 @@ class World:
             cv2.imwrite(
                 str(frames / f"{number:03d}.png"), drawn_car(self.plate, 0.8 - 0.02 * number)
             )
-        files = {name: work / name for name in ("city", "device", "platewarden.toml")}
-        self.place = device.put_files({**files, "frames": frames}, "camera")
+        files = [work / "city", beside(work / "city"), work / "device", settings, frames]
+        self.place = device.put_files({path.name: path for path in files}, "camera")
 
     @property
     def settings(self) -> str:

@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.bundles.hotlist_file import files_in, list_folder
 from hw_tests.rig import chart, fiducial, probe, screen
 from hw_tests.rig.device import Device, DeviceError
-from hw_tests.rig.ethernet import NETWORKS, free_network
+from hw_tests.rig.ethernet import NETWORKS, Ethernet, free_network
 from hw_tests.rig.options import Options, RigError, parse
 from hw_tests.rig.sniffer import Flow, flow_of
+from hw_tests.rig.world import World
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,19 @@ def test_every_shipped_environment_is_understood():
         main = yaml.safe_load(path.read_text())["targets"]["main"]
         assert set(main["features"]) <= features
         parse(main["options"])
+
+
+def test_the_hot_list_goes_to_the_camera_with_the_city_s_folder(tmp_path):
+    """It lies beside that folder, and a camera without it sealed nothing: each night failed."""
+    given = {}
+
+    def put(files, _folder):
+        given.update(files)
+        return "/camera"
+
+    ethernet = Ethernet("127.0.0.1", "", (), "no cable")
+    world = World(SimpleNamespace(put_files=put), ethernet, tmp_path, seed=1)
+    assert world.settings == "/camera/platewarden.toml"
+    lists = list_folder(given["city"])
+    assert files_in(lists)
+    assert given[lists.name] == lists
