@@ -99,10 +99,13 @@ def test_a_cable_that_is_out_is_said_and_its_return_too(world, cable, strike_out
 
 @pytest.mark.parametrize("date", ["2019-01-01 00:00:00", "2039-01-01 00:00:00"])
 def test_a_wrong_clock_is_named_wherever_a_date_is_the_fault(world, date, strike_out):
-    """In the past the hot list was to blame, in the future the city: of a flat battery."""
+    """In the past the hot list was to blame, in the future the city: of a flat battery.
+
+    In the past the list's rows alone are left out: nothing is sealed, and nothing is refused.
+    """
     strike_out(world.plate)
     if world.device.run("sh", "-c", "command -v faketime", check=False)[0]:
         pytest.skip("the camera has no faketime: apt install faketime")
     code, told = said(world, shlex.join(["faketime", date, *watch_words(world)]))
-    assert code in {2, 3}
+    assert code in {2, 3} or (code == 0 and " 0 sealed" in told)
     assert "this machine's date" in told

@@ -37,7 +37,11 @@ def text_of(path: Path) -> str | None:
     except OSError:
         return None
     try:
-        return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip("\0 \n")
+        found = b""
+        # The kernel gives such a list of lines a page at a time.
+        while more := os.read(descriptor, _MOST_BYTES - len(found)):
+            found += more
+        return found.decode("utf-8", "replace").strip("\0 \n")
     except OSError:
         return None
     finally:

@@ -186,7 +186,8 @@ def rows_left_out(hotlist: HotList) -> str:
 
     return (
         f"{PLAIN}: {len(lines)} rows are not what they seem and are left out, line "
-        f"{lines_told(lines)}; `platewarden hotlist import` tells why"
+        f"{lines_told(lines)}; `platewarden hotlist import` tells why, unless this machine's date "
+        "is wrong"
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from agent.core.camera.diagnosis_findings import as_table, ok
 from agent.doctor import machine, parts, services
 from agent.doctor.parts import Part
+from agent.host.board import text_of
 from agent.settings import Settings
 
 MOUNTS = (
@@ -39,6 +40,14 @@ def pi(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path / "system"
+
+
+def test_a_long_list_of_the_kernel_s_is_read_to_its_end():
+    """It comes a page at a time. Of mounts the last were lost, and a state that could be written
+    was called read-only: replace the card.
+    """
+    asked = Path("/proc/kallsyms")
+    assert len(text_of(asked)) > 60_000
 
 
 def health(findings):
