@@ -6,7 +6,6 @@ thread would die unseen of a hostile broker's bytes. Its callbacks run under its
 only put values down.
 """
 
-import select
 import ssl
 import time
 from collections import deque
@@ -38,6 +37,7 @@ from agent.mqtt.events import (
 )
 from agent.mqtt.pinned_tls import PinnedContext, PinnedSocket, certificate_refused
 from agent.mqtt.send_queue import Publication, SendQueue
+from agent.mqtt.socket_wait import wait_for
 
 if TYPE_CHECKING:
     from typing import Any
@@ -262,12 +262,12 @@ class Driver:
         try:
             if sock is not None and client.socket() is not None:
                 buffered = sock.pending() > 0
-                readable, writable, _ = select.select(
-                    [sock], [sock] if self.wants_write else [], [], 0.0 if buffered else wait_s
+                readable, writable = wait_for(
+                    [sock], [sock] if self.wants_write else [], 0.0 if buffered else wait_s
                 )
                 if writable:
                     sock.send_held()
-                arrived = buffered or bool(readable)
+                arrived = buffered or readable
                 code = client.loop_read() if arrived else code
                 if code == MQTTErrorCode.MQTT_ERR_SUCCESS and writable:
                     code = client.loop_write()

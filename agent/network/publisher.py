@@ -2,7 +2,6 @@
 acknowledges.
 """
 
-import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.mqtt.events import PACKET_TOO_LARGE, SESSION_TAKEN_OVER
 from agent.mqtt.pinned_tls import PinnedContext, PinnedSocket
+from agent.mqtt.socket_wait import wait_for
 from agent.mqtt.topics import reads_topic
 from agent.network.broker_link import Answer, BrokerLink, Flight, LinkLimits
 from agent.network.egress import Egress
@@ -225,7 +225,7 @@ class MqttPublisher:
         writing = [link.socket for link in links if link.socket and link.wants_write]
         if bell is not None and bell.fileno() >= 0:
             reading.append(bell)
-        select.select(reading, writing, [], timeout_s)
+        wait_for(reading, writing, timeout_s)
 
     def _poll(self, route: _Route) -> list[Outcome]:
         link, failure = route.link, None

@@ -31,12 +31,12 @@ from agent.mqtt.topics import reads_topic, receipts_topic
 from agent.sealing.camera_keys import ENROLMENT, make_kit
 from tests.support.city_broker import HOST, CityBroker
 from tests.support.mosquitto import ADDRESS
+from tests.support.second_holder import holders, twenty_tries_in_vain
 
 pytestmark = pytest.mark.broker
 
 NOW = datetime.now(UTC)
 CAMERA, OTHER, RECIPIENT = "main-street-2", "oak-street-1", "exampleville-pd"
-TRIES = 20
 
 
 def run(*arguments):
@@ -173,25 +173,11 @@ def cli_main(*arguments):
 
 
 @pytest.mark.slow
-def test_a_stranger_gets_nowhere_in_twenty_tries(city):
-    recipient = client(city, CHECK_RECIPIENT, expiry_s=60)
-    recipient.subscribe(reads_topic(CHECK_RECIPIENT))
-    camera = client(city, CHECK_CAMERA)
-    camera.subscribe(receipts_topic(CHECK_CAMERA))
-    for number in range(TRIES):
-        name = (CHECK_RECIPIENT, CHECK_CAMERA, CHECK_STRANGER)[number % 3]
-        stranger = client(city, CHECK_STRANGER, client_id=name, clean_start=number % 2 == 0)
-        stranger.subscribe("#")
-        for topic in (reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)):
-            assert stranger.publish(topic, b"forged").refused
-        assert not camera.publish(reads_topic(CHECK_RECIPIENT), b"%d" % number).refused
-        assert recipient.payloads(number + 1)[number:] == [b"%d" % number]
-        assert stranger.payloads(1, 0.1) == []
-        stranger.close()
-    assert camera.payloads(1, 0.1) == []
-    for one in (recipient, camera):
-        assert one.alive(0.1)
-        one.close()
+def test_another_holder_gets_nowhere_in_twenty_tries(tmp_path):
+    broker = CityBroker(tmp_path / "broker")
+    others = holders(broker.desk, tmp_path / "certificates", HOST)
+    with broker:
+        twenty_tries_in_vain(others)
 
 
 @pytest.mark.slow

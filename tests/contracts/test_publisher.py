@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.errors import DestinationRefusedError, NetworkError
 from tests.fakes.network import FakePublisher
 from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, receipts_of, send
+from tests.support.many_files import many_files
 from tests.support.mosquitto import Mosquitto
 from tests.support.pki import HOST, Authority
 
@@ -146,6 +147,14 @@ def test_what_is_published_arrives_byte_for_byte(world) -> None:
     wire = bytes(range(256)) * 40
     send(world.publisher, RECIPIENT, "0" * 32, wire, SOON)
     assert world.wires() == [(RECIPIENT, wire)]
+
+
+def test_it_publishes_however_many_files_this_process_has_open(world) -> None:
+    with many_files():
+        send(world.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
+        assert world.wires() == [(RECIPIENT, b"wire")]
+        world.receipt_arrives(b"receipt")
+        assert receipts(world) == [b"receipt"]
 
 
 def test_a_denied_topic_is_no_success(world) -> None:

@@ -4,6 +4,7 @@ of JSON. Exit code 1 where a read was lost, stored or rung twice, or has no rece
 
 import argparse
 import json
+import resource
 import signal
 import sys
 import tempfile
@@ -25,6 +26,7 @@ def main() -> int:
     options = _parsed()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
+    _open_files()
     sizes = Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)})
     console = Console(stderr=True, highlight=False, markup=False)
     outcomes = [_played(name, sizes, console) for name in options.broker or (MOSQUITTO, RABBITMQ)]
@@ -36,6 +38,12 @@ def main() -> int:
         options.table.write_text(shown)
     print(json.dumps([one.table() for one in outcomes]) if options.json else shown)
     return 1 if any(outcome.faults for outcome in outcomes) else 0
+
+
+def _open_files() -> None:
+    """As many as may be, for brokers and sessions too: each session is one at both ends."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _parsed() -> argparse.Namespace:

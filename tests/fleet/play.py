@@ -111,6 +111,7 @@ class Play:
             lambda: not brokers.unanswered(desk), "the broker", UP_S, lambda: (0, addresses)
         )
         self._receivers.start()
+        self._until(self._receivers.ready, "the receivers", UP_S, lambda: (0, 2))
         began_s = time.monotonic()
         self._pool = SessionPool(self._city.tasks(sizes), self._folder / "sessions.out")
         self._cameras.start()
@@ -178,8 +179,13 @@ class Play:
         self._pool.end()
 
     def _count(self) -> None:
-        self._plant()
+        if self._sizes.plant == "double-ring":
+            self._ring_again()
         codes = self._receivers.stop()
+        if self._sizes.plant == "lost-read":  # not before: a receiver may still store it again
+            self._ask(
+                "DELETE FROM reads WHERE read_id = (SELECT min(read_id) FROM reads) RETURNING 1"
+            )
         lines, rung = self._receivers.lines(), self._receivers.rung.leads()
         stored = dict(self._ask("SELECT read_id, count(*) FROM reads GROUP BY read_id"))
         told = Told(
@@ -201,18 +207,11 @@ class Play:
         self.outcome.faults += [f"a receiver ended with {code}" for code in codes if code]
         self.outcome.ended = self._receivers.ended
 
-    def _plant(self) -> None:
-        """Break it by hand, to see it found."""
-        if self._sizes.plant == "lost-read":
-            self._ask(
-                "DELETE FROM reads WHERE read_id = (SELECT min(read_id) FROM reads) RETURNING 1"
-            )
-        if self._sizes.plant == "double-ring":
-            row = (
-                "INSERT INTO to_ring SELECT 'desk', device, read_id FROM reads LIMIT 5 RETURNING 1"
-            )
-            self._ask(row)
-            self._until(lambda: not self._left(), "the planted ring", 90.0, lambda: (0, 1))
+    def _ring_again(self) -> None:
+        """Leads that rang are put among those that wait to be rung."""
+        row = "INSERT INTO to_ring SELECT 'desk', device, read_id FROM reads LIMIT 5 RETURNING 1"
+        self._ask(row)
+        self._until(lambda: not self._left(), "the planted ring", 90.0, lambda: (0, 1))
 
     def _left(self) -> int:
         [(rows,)] = self._ask(

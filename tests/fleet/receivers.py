@@ -23,6 +23,7 @@ when it was killed may be told again.
 """
 RING_LINGERS_S = 2.0
 RESTART_S = 5.0  # RestartSec of its unit
+ENDS_S = 180.0  # a busy machine
 
 
 class Rung(Endpoint):
@@ -71,10 +72,13 @@ class Receivers:
         self._ended_s: dict[int, float] = {}
 
     def start(self) -> None:
+        """Begin; `ready` tells when they are there."""
         self._running = [self._start(number) for number in (0, 1)]
-        for one in self._running:
-            one.wait_ready()
         self._ringing = [self._ring(number) for number in (0, 1)]
+
+    def ready(self) -> bool:
+        """Has each told that it is connected?"""
+        return all(any("READY" in line for line in self._said_by(one)) for one in self._running)
 
     def kill(self, number: int) -> None:
         """Both of its processes, as a power cut ends them."""
@@ -95,7 +99,9 @@ class Receivers:
             if one.process.poll() is not None:
                 self._ended_s.setdefault(number, now_s)
             if now_s - self._ended_s.get(number, now_s) >= RESTART_S:
-                self.ended.append(f"{one.process.returncode}: {self._last_words(one)}")
+                self.ended.append(
+                    f"{one.process.returncode}: {' / '.join(self._said_by(one)[-2:])}"
+                )
                 del self._ended_s[number]
                 self._running[number] = self._start(number)
 
@@ -112,8 +118,10 @@ class Receivers:
         for one in self._ringing:
             one.terminate()
         for one in self._ringing:
-            one.wait(60)
-        return [one.stop() for one in self._running]
+            one.wait(ENDS_S)
+        for one in self._running:
+            one.process.terminate()
+        return [one.process.wait(ENDS_S) for one in self._running]
 
     def discard(self) -> None:
         for process in [*(one.process for one in self._running), *self._ringing]:
@@ -122,8 +130,10 @@ class Receivers:
         self._server.close()
 
     @staticmethod
-    def _last_words(one: RunningReceiver) -> str:
-        return " / ".join(list(one._complaints.queue)[-2:])
+    def _said_by(one: RunningReceiver) -> list[str]:
+        while not one._complaints.empty():
+            one.said.append(one._complaints.get())
+        return one.said
 
     def _start(self, number: int) -> RunningReceiver:
         one = self._shared.start(number)

@@ -2,7 +2,7 @@
 each, without the process around it.
 
 The first line on stdin is the task, as JSON. Then `go`, `stop` and `end`, one a line; on stdout a
-line of JSON each half second. One process holds as many as `select` can wait for, less than 1,000.
+line of JSON each half second. One process holds as many as it may have open files.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import this_instant
 from tests.support.sealed import RECIPIENT, release, sighting
 
-REPORT_S, IDLE_S, DIALLERS = 0.5, 5.0, 4
+REPORT_S, IDLE_S, TURN_S, DIALLERS = 0.5, 8.0, 0.05, 4
 FIRST_AGAIN_S, LONGEST_AGAIN_S = 5.0, 600.0  # as deliver publishes again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # as deliver dials again
 
@@ -94,6 +94,7 @@ class Fleet:
         self._sent: list[tuple[str, float]] = []
         self._got: list[tuple[str, float]] = []
         self.odd, self._next_s, self.sending = 0, 0.0, False
+        self._looked_s = 0.0
 
     def _link(self, folder: Path, name: str, ca_pem: bytes) -> BrokerLink:
         limits = LinkLimits()
@@ -108,16 +109,18 @@ class Fleet:
         return len(self._by_descriptor)
 
     def turn(self) -> None:
-        """Everything that is due, and at most a twentieth of a second of waiting."""
+        """Everything that is due, and at most TURN_S of waiting. Each is looked at every IDLE_S."""
         now_s = time.monotonic()
         if self.sending and now_s >= self._next_s:
             self._send_one(now_s)
-        for descriptor, _ in self._epoll.poll(0.05):
+        for descriptor, _ in self._epoll.poll(TURN_S):
             if (session := self._by_descriptor.get(descriptor)) is not None:
                 self._poll(session)
-        for _ in range(1 + len(self.sessions) // int(IDLE_S / 0.05)):
+        due = int((time.monotonic() - self._looked_s) * len(self.sessions) / IDLE_S)
+        for _ in range(min(due, len(self.sessions))):
             self._idle.rotate(-1)
             self._look(self._idle[0], time.monotonic())
+        self._looked_s = time.monotonic() if due else self._looked_s
 
     def go(self) -> None:
         self.sending, self._next_s = True, time.monotonic() + self._chance.random() / self._rate

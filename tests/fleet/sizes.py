@@ -17,7 +17,7 @@ class Sizes:
 
     cameras: int = setting(6, "real deliver processes")
     sessions: int = setting(200, "simulated sessions, each a camera of its own")
-    a_process: int = setting(250, "simulated sessions in one process, less than 1000")
+    a_process: int = setting(2500, "simulated sessions in one process")
     rate: float = setting(8.0, "reads a second, of all together")
     calm_s: float = setting(10.0, "seconds before the first kill")
     receiver_kills: int = setting(4, "kills of a receiver's machine, one of the two in turn")
