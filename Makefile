@@ -36,7 +36,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 	--max-worker-restart 0
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
-PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils
+PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils pdfimages:poppler-utils pdfinfo:poppler-utils pdffonts:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
 PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium $(PROGRAMS_deb)

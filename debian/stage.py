@@ -217,7 +217,9 @@ def documents_of(files: Iterable[Path], readers: frozenset[str]) -> set[Path]:
     read.
     """
     pattern = runpy.run_path(str(ROOT / "agent/doc_paths.py"))["NAMED"]
-    named = readers.union(*(pattern.findall(file.read_text("utf-8")) for file in files))
+    named = readers.union(
+        *(pattern.findall(file.read_text("utf-8", errors="ignore")) for file in files)
+    )
     return {
         document
         for document in documents()

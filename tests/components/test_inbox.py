@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import timedelta
 
@@ -335,7 +336,28 @@ class TestExport:
         got = dora.post(f"{lead}/export", form="json")
         assert (got.status, "Open the lead first" in got.words) == (400, True)
         opened(dora, lead)
-        assert dora.post(f"{lead}/export", form="pdf").status == 400
+        assert dora.post(f"{lead}/export", form="docx").status == 400
+
+    def test_a_pdf_for_a_case_file(self, dora, lead, enrolled, tmp_path):
+        """What it says and how it looks: test_case_file.py."""
+        opened(dora, lead, incident="2026-4711")
+        got = dora.post(f"{lead}/export", form="pdf")
+        assert (got.status, got.headers["content-type"]) == (200, "application/pdf")
+        assert got.headers["content-disposition"].endswith('.pdf"')
+        (tmp_path / "lead.pdf").write_bytes(got.body)
+        said = subprocess.run(
+            ["pdftotext", "-layout", tmp_path / "lead.pdf", "-"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        said = " ".join(said.split())
+        assert PAGE_BANNER in said
+        assert "Exported by dora, Exampleville Police Department" in said
+        assert f"for {PURPOSE}, incident 2026-4711" in said
+        assert f"Character {' '.join(PLATE)}" in said
+        last = records(enrolled.folder)[-1]
+        assert (last["act"], last["form"], last["incident"]) == ("export", "pdf", "2026-4711")
 
 
 def test_the_log_holds_no_plate_and_an_auditor_verifies_it(

@@ -21,13 +21,14 @@ _JPEG_END = b"\xff\xd9"
 class ImageHeader:
     """`width` and `height` in px as stored, before EXIF orientation.
 
-    `complete`: the data's end is there.
+    `complete`: the data's end is there. `colours`: of a JPEG, 1 for grey and 3 for colour; else 0.
     """
 
     kind: str
     width: int
     height: int
     complete: bool
+    colours: int = 0
 
 
 def kind_of(untrusted_head: bytes) -> str:
@@ -73,7 +74,7 @@ def _jpeg(data: bytes) -> ImageHeader | None:
     """Walk the segments (a thumbnail inside EXIF is skipped with its segment) to the frame header
     and the first scan.
     """
-    at, size = 2, None
+    at, size, colours = 2, None, 0
     while True:
         if data[at] != 0xFF:
             return None
@@ -85,10 +86,11 @@ def _jpeg(data: bytes) -> ImageHeader | None:
         elif marker == _JPEG_SCAN:
             # The end's bytes cannot occur inside a scan: there 0xFF is followed by 0x00.
             complete = data.find(_JPEG_END, at) >= 0
-            return ImageHeader("JPEG", *size, complete) if size else None
+            return ImageHeader("JPEG", *size, complete, colours) if size else None
         else:
             if marker in _JPEG_FRAME_HEADERS and size is None:
                 size = (number(data, at + 7, 2), number(data, at + 5, 2))
+                colours = data[at + 9]
             at += 2 + max(2, number(data, at + 2, 2))
 
 

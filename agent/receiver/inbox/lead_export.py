@@ -1,5 +1,5 @@
-"""One opened lead as a file to take away: JSON, CSV or GeoJSON, each with its deadline, purpose,
-who took it, and that it is unverified.
+"""One opened lead as a file to take away: JSON, CSV, GeoJSON, or a PDF for a case file. Each holds
+its deadline, its purpose, who took it, and that it is unverified.
 """
 
 import base64
@@ -8,8 +8,11 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from agent.core.text.rfc3339 import rfc3339
+from agent.receiver.inbox.case_file.case_file import TakenBy, case_file
 from agent.receiver.inbox.lead_view import LeadLine, OpenedLead
 from agent.receiver.inbox.lead_words import PAGE_BANNER, TEST_BANNER
 from agent.receiver.inbox.sign_in import Grant, Session
@@ -24,22 +27,24 @@ class ExportForm(StrEnum):
     JSON = "json"
     CSV = "csv"
     GEOJSON = "geojson"
+    PDF = "pdf"
 
 
 MEDIA_TYPES = {
     ExportForm.JSON: "application/json",
     ExportForm.CSV: "text/csv; charset=utf-8",
     ExportForm.GEOJSON: "application/geo+json",
+    ExportForm.PDF: "application/pdf",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """Who takes it, when (RFC 3339), and for what."""
+    """Who takes it, when (UTC), and for what."""
 
     session: Session
     grant: Grant
-    at: str
+    at: datetime
 
 
 def exported(
@@ -49,7 +54,9 @@ def exported(
     taking: Taking,
     position: tuple[float, float] | None,
 ) -> bytes:
-    """The file's bytes, in UTF-8. The picture is in the JSON alone."""
+    """The file's bytes; texts are in UTF-8. The picture is in the JSON and in the PDF."""
+    if form is ExportForm.PDF:
+        return case_file(line, opened, _taken_by(taking))
     table = _table(line, opened, taking)
     if form is ExportForm.CSV:
         return _csv(table)
@@ -61,6 +68,17 @@ def exported(
     if opened.crop is not None:
         table["crop_jpeg"] = base64.b64encode(opened.crop).decode()
     return _json(table)
+
+
+def _taken_by(taking: Taking) -> TakenBy:
+    return TakenBy(
+        name=taking.session.username,
+        organization=taking.session.organization,
+        purpose=taking.grant.purpose,
+        incident=taking.grant.incident,
+        at=taking.at,
+        notice=NOTICE,
+    )
 
 
 def _table(line: LeadLine, opened: OpenedLead, taking: Taking) -> dict[str, object]:
@@ -94,7 +112,7 @@ def _table(line: LeadLine, opened: OpenedLead, taking: Taking) -> dict[str, obje
         "incident": taking.grant.incident,
         "taken_by": taking.session.username,
         "organization": taking.session.organization,
-        "taken_at": taking.at,
+        "taken_at": rfc3339(taking.at),
     }
 
 

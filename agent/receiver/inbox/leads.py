@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
-from agent.core.text.rfc3339 import rfc3339
 from agent.core.wire.tags import Tags
 from agent.errors import (
     EnvelopeRefusedError,
@@ -149,7 +148,7 @@ class Leads:
         self._log.looked(
             "export", session, grant.purpose, _query(name), incident=grant.incident, form=form.value
         )
-        taking = Taking(session, grant, rfc3339(now.utc))
+        taking = Taking(session, grant, now.utc)
         return exported(form, lead.line, opened, taking, self._desk.positions.get(name[0]))
 
     def people(self) -> Sequence[str]:
