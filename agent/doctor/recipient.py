@@ -1,5 +1,5 @@
-"""What a recipient's folder lacks: keys, the city's files, the key list's reach, store, ringers,
-disk, certificate, broker and its access list. It changes nothing.
+"""What a recipient's folder lacks: keys, the city's files, the key list's reach, store, holds,
+ringers, disk, certificate, broker and its access list. It changes nothing.
 """
 
 import shutil
@@ -17,6 +17,7 @@ from agent.disk.input_file import read_input
 from agent.doctor.recipient_access import access_list
 from agent.errors import NetworkError, PlatewardenError
 from agent.receiver.connection import Connection
+from agent.receiver.holds.holds_told import holds_told
 from agent.receiver.receiver_settings import MAX_BYTES
 from agent.receiver.store.ring_queue import RingerState
 from agent.receiver.workplace import KEY_LIST, Workplace
@@ -28,6 +29,7 @@ _CLOCK = "set this machine's time (NTP)"
 LATE_S = 60  # a read that waits longer than that for its ring has nobody who rings
 _RING = "start `platewarden receiver ring`, or its unit; with --try it sends a TEST to each"
 _RUN = "start `platewarden receiver run`, or its units"
+_WHICH_HELD = "`platewarden receiver hold list` says which, and why"
 _RENEW = (
     "`platewarden receiver keys` renews it; give it to the city, which signs it for the cameras"
 )
@@ -43,6 +45,7 @@ def look(place: Workplace, now: Instant) -> Iterator[Finding]:
         ("key list", _key_list),
         ("keys due", _keys_due),
         ("store", _store),
+        ("holds", _holds),
         ("ringers", _ringers),
         ("disk", _disk),
         ("certificate", _certificate),
@@ -138,6 +141,23 @@ def _store(place: Workplace, now: Instant) -> Finding:
         return fail("store", "; ".join(doubts), "a read that was receipted may be lost: set it on")
     where = ", shared in PostgreSQL" if place.settings.store else ""
     return ok("store", f"holds {count} sealed reads{where}, none past its deadline")
+
+
+def _holds(place: Workplace, now: Instant) -> Finding:
+    """How many reads are held beyond their deadline, and until when."""
+    with closing(place.store()) as store:
+        told = holds_told(store)
+    if not told:
+        return ok("holds", "no read is held beyond its deadline")
+    reads, refused = sum(one.reads for one in told), sum(one.refused for one in told)
+    first, last = (f"{one.expires_at:%Y-%m-%d %H:%M} UTC" for one in (told[0], told[-1]))
+    until = f"until {last}" if first == last else f"the first until {first}, the last until {last}"
+    words = f"{reads} reads are held under {len(told)} holds, {until}"
+    if due := [one for one in told if one.overdue(now)]:
+        return fail("holds", f"{words}; {len(due)} should have ended", _RUN)
+    if refused:
+        return warn("holds", f"{words}; {refused} reads could not be held", _WHICH_HELD)
+    return ok("holds", words)
 
 
 def _ringers(place: Workplace, now: Instant) -> Finding:

@@ -4,7 +4,7 @@ into the city's log where fleet.toml names it, the page and the metrics, and who
 The composition root of the fleet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from agent.fleet.fleet_store import FleetStore
 from agent.fleet.fleet_view import Fleet, fleet_of
 from agent.fleet.silence import SilenceRound, look, look_at_broker
 from agent.ports import Clock
-from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers
+from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers, turn_each
 from agent.storage.log_key import TrustedLogKeys
 
 TURN_S, TICK_S, KEYS_EVERY_S = 1.0, 60.0, 600.0
@@ -63,9 +63,12 @@ class FleetRun:
         return self.settings.ring.names
 
     def until(self, stopping: Event) -> None:
-        """Run. READY on stderr means that the broker is heard."""
-        rung = Thread(target=self._ring, args=(stopping,), daemon=True) if self.ringers else None
-        if rung:
+        """Run. READY on stderr means that the broker is heard. Raises ConfigError, StorageError
+        before it begins where a ringer's secret or program is not as it must be.
+        """
+        ringers, rung = self.named_ringers(), None
+        if ringers:
+            rung = Thread(target=self._ring, args=(ringers, stopping), daemon=True)
             rung.start()
         while not stopping.is_set():
             self.turn(stopping)
@@ -201,18 +204,19 @@ class FleetRun:
         self._store.note("collected", rfc3339(self._clock.now().utc))
         self._say(f"checkpoints of {len(done)} logs taken in, {len(faults)} with a fault")
 
-    def _ring(self, stopping: Event) -> None:
-        """In a thread and with a connection of its own: a ringer that hangs delays no message."""
-        rounds = [SilenceRound(named, self._tell) for named in self.named_ringers()]
-        while not stopping.wait(RING_POLL_S):
-            try:
-                with FleetStore(self._folder, write=True) as store:
-                    while not stopping.is_set():
-                        for one in rounds:
-                            one.turn(store, self._clock.now().utc)
-                        stopping.wait(RING_POLL_S)
-            except PlatewardenError as error:
-                self._tell(f"{error}; trying again")
+    def _ring(self, ringers: Sequence[NamedRinger], stopping: Event) -> None:
+        """In threads and with connections of their own: a ringer that hangs delays no message, and
+        no other ringer.
+        """
+
+        def turning(named: NamedRinger) -> Callable[[FleetStore], bool]:
+            one = SilenceRound(named, self._tell)
+            return lambda store: one.turn(store, self._clock.now().utc)
+
+        def opened() -> FleetStore:
+            return FleetStore(self._folder, write=True)
+
+        turn_each([turning(one) for one in ringers], opened, self._tell, stopping, RING_POLL_S)
 
     def named_ringers(self) -> Sequence[NamedRinger]:
         """With their secrets read. Raises ConfigError, StorageError."""

@@ -18,6 +18,7 @@ from agent.mqtt.socket_wait import wait_for
 from agent.mqtt.topics import reads_topic
 from agent.network.broker_link import Answer, BrokerLink, Flight, LinkLimits
 from agent.network.egress import Egress
+from agent.network.spread import spread
 
 if TYPE_CHECKING:
     from agent.ports import Bell
@@ -99,7 +100,7 @@ class MqttPublisher:
             _Route(link(broker, device, contexts[broker.id], egress, limits)) for broker in brokers
         ]
         self._now, self._jitter, self._refused, self._stopping = now, jitter, refused, stopping
-        self._monotonic = monotonic
+        self._monotonic, self._device = monotonic, device
         self._tasks: dict[str, _Task] = {}  # by read id
         self._dialled_s = 0.0
 
@@ -329,9 +330,9 @@ class MqttPublisher:
         return Outcome(flight.read_id, Fate.TOO_LARGE, words)
 
     def _connect(self, route: _Route) -> None:
-        """Try the broker's addresses in turn."""
+        """Try the broker's addresses in turn, in this camera's order."""
         failure: NetworkError | DestinationRefusedError | None = None
-        for address, port in route.link.broker.addresses:
+        for address, port in spread(route.link.broker.addresses, self._device):
             if self._dialled_s >= DIALLING_S_PER_PASS or self._stopping():
                 failure = failure or NetworkError(
                     "not dialled: stopping, or other brokers took too long", where=_where(route)

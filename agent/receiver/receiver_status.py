@@ -1,5 +1,5 @@
-"""What a receiver's folder says about itself: reads held, numbers that never came, keys and their
-end.
+"""What a receiver's folder says about itself: reads stored and held, numbers that never came, keys
+and their end.
 
 Never a plate.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.visible import visible
 from agent.core.wire.epochs import deadline_of
+from agent.receiver.holds.holds_told import holds_told
 from agent.receiver.store.ring_queue import RingerState
 from agent.receiver.workplace import Workplace
 
@@ -34,7 +35,7 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
             for each in store.sequences()
         ]
         rejected, dropped = dict(store.rejections()), dict(store.dropped())
-        ringers = _ringers(place, store)
+        ringers, held = _ringers(place, store), holds_told(store)
     finally:
         store.close()
     epochs = place.keys.epochs()
@@ -45,6 +46,7 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
         "store": "files" if place.settings.store is None else "postgresql",
         "reads": count,
         "oldest_deadline": rfc3339(first_deadline) if first_deadline else None,
+        "holds": [one.table() | {"overdue": one.overdue(now)} for one in held],
         "devices": devices,
         "rejected": rejected,
         "dropped": dropped,
@@ -63,6 +65,7 @@ def as_text(table: dict[str, object]) -> str:
     assert isinstance(epochs, dict)  # noqa: S101  # made above
     lines = [
         *_whose(table),
+        *_hold_lines(table),
         f"Epochs     {epochs['first']} to {epochs['last']}"
         + (
             f"; OVERDUE: {', '.join(epochs['overdue'])} (is `receiver run` running?)"
@@ -94,6 +97,20 @@ def as_text(table: dict[str, object]) -> str:
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
     return "\n".join(map(visible, lines))
+
+
+def _hold_lines(table: dict[str, object]) -> list[str]:
+    holds = table["holds"]
+    assert isinstance(holds, list)  # noqa: S101  # made above
+    lines = []
+    for one in holds:
+        words = f"Held       {one['reads']} under hold {one['hold']}, until {one['expires_at']}"
+        if one["refused"]:
+            words += f"; {one['refused']} could not be held (`receiver hold list` says why)"
+        if one["overdue"]:
+            words += "; OVERDUE (is `receiver run` running?)"
+        lines.append(words)
+    return lines
 
 
 def _ringers(place: Workplace, store: "ReadStore") -> list[dict[str, object]]:

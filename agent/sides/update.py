@@ -32,6 +32,7 @@ from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.entity_tags import FILE_NAME, EntityTags
 from agent.network.https_source import HttpsSource
 from agent.network.policy_tls import context_for
+from agent.network.spread import spread
 from agent.sides.signed_city import BUNDLES, no_bundles
 from agent.sides.software.signed_software import signed_software
 from agent.software.memory_file import read_memory
@@ -122,7 +123,7 @@ def from_network(settings: Settings) -> Fetched:
         context = context_for(
             source, city.ca(source), f"bundle source {source.id!r}", MAX_PACKET_BYTES
         )
-        for address in source.addresses:
+        for address in spread(source.addresses, settings.camera_id):
             until_s = clock.monotonic_s() + GIVE_UP_AFTER_S
             https = HttpsSource(
                 *(source, address, context, egress, clock.monotonic_s, until_s, tags, copy)

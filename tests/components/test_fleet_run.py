@@ -18,14 +18,16 @@ from agent.core.camera.camera_event import Alarm
 from agent.core.log.collected import parse_answer
 from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import Instant
+from agent.errors import ConfigError
 from agent.fleet import fleet_run
 from agent.fleet.fleet_intake import names_in
 from agent.fleet.fleet_run import FleetRun, seen
 from agent.fleet.fleet_settings import FILE_NAME, load
 from agent.fleet.fleet_store import FleetStore
 from agent.fleet.fleet_view import Who
-from agent.fleet.silence import BROKER, SILENT
+from agent.fleet.silence import BROKER, SILENT, SilenceRound
 from agent.mqtt.topics import checkpoints_topic, collected_topic, health_topic
+from agent.receiver.ringing import ringers
 from tests.components.test_broker_setup import client
 from tests.components.test_broker_setup import run as broker_command
 from tests.components.test_city_log import leaves
@@ -217,6 +219,56 @@ class TestOverMosquitto:
                 assert names_in(run._keys) == {CHECK_CAMERA, "cam-2"}
         with FleetStore(place.folder) as store:
             assert {row.name for row in store.rows()} == {CHECK_CAMERA, "cam-3"}
+
+
+class TestRinging:
+    """Without a broker: what waits is rung all the same."""
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        """A fleet with a silent camera and two ringers, of which the first one hangs."""
+        monkeypatch.setattr(ringers, "RING_S", 30.0)
+        write_public(tmp_path / "cam-2.json", "cam-2")
+        lines = ['keys = ["cam-2.json"]']
+        for name, does in (("hangs", "sleep 60"), ("works", f"touch {tmp_path}/heard")):
+            program = tmp_path / name
+            program.write_text(f"#!/bin/sh\n{does}\n")
+            program.chmod(0o700)
+            lines += ["[[ring.program]]", f'name = "{name}"', f'command = ["{program}"]']
+        (tmp_path / FILE_NAME).write_text("\n".join(lines))
+        made = FleetRun(tmp_path, Shifted(), [].append)
+        with made._store.transaction():
+            made._store.to_ring(made.ringers, "cam-2", SILENT, undoes=BROKER)
+        return made
+
+    def heard(self, run, tmp_path, within_s):
+        stopping = Event()
+        ends = Thread(target=stop_once, args=((tmp_path / "heard").exists, stopping, within_s))
+        ends.start()
+        Thread(target=run._ring, args=(run.named_ringers(), stopping), daemon=True).start()
+        ends.join()
+        return (tmp_path / "heard").exists()
+
+    def test_one_that_hangs_delays_no_other(self, run, tmp_path):
+        assert self.heard(run, tmp_path, 10.0)
+
+    def test_what_nobody_foresaw_is_told_and_tried_again(self, run, tmp_path, monkeypatch):
+        honest, odd, said = SilenceRound.turn, [ValueError("odd"), KeyError("odd")], []
+        run._tell = said.append
+
+        def turn(one, store, at):
+            if odd:
+                raise odd.pop()
+            return honest(one, store, at)
+
+        monkeypatch.setattr(SilenceRound, "turn", turn)
+        assert self.heard(run, tmp_path, 20.0)
+        assert [line for line in said if "ValueError" in line]
+
+    def test_a_program_that_is_not_there_is_said_before_it_begins(self, run, tmp_path):
+        (tmp_path / "works").unlink()
+        with pytest.raises(ConfigError, match="no program"):
+            run.until(Event())
 
 
 def printed(capsys, *arguments, code=0):

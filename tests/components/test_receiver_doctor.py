@@ -74,6 +74,7 @@ def test_a_whole_folder(enrolled):
         "key list": "warn",  # 25 days are made in these tests
         "keys due": "ok",
         "store": "ok",
+        "holds": "ok",
         "ringers": "skip",
         "disk": "ok",
         "certificate": "ok",
@@ -88,7 +89,7 @@ def test_the_command_tells_a_program_the_same(enrolled, capsys):
         cli.main(["receiver", "doctor", str(enrolled.folder), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert (stop.value.code, told["exit_code"], told["recipient"]) == (0, 0, RECIPIENT)
-    assert len(told["findings"]) == 13
+    assert len(told["findings"]) == 14
     last = [(one["name"], one["health"]) for one in told["findings"][-2:]]
     assert last == [("access log", "skip"), ("hold log", "skip")]
 
@@ -109,7 +110,7 @@ def test_what_is_missing_is_named_and_the_rest_is_looked_at(enrolled, spoil, nam
     found = looked(enrolled)
     assert found[name][0] == "fail"
     assert words in found[name][1]
-    assert len(found) == 11
+    assert len(found) == 12
     assert found["disk"][0] == "ok"
 
 

@@ -98,6 +98,21 @@ class TestNobodyHears:
         assert (found.failures, found.words, found.waiting) == (3, "answered 503", 1)
         assert [pause_s(n) for n in (1, 2, 3, 8, 9, 10**6)] == [5, 10, 20, 600, 600, 600]
 
+    def test_again_it_has_the_same_id_and_with_one_more_lead_another(self, rig, credentials):
+        with RungServer(endpoint := Endpoint(503), credentials) as server:
+            enrolled = rig.made(rig.webhook(server))
+            taken_in(enrolled)
+            for more in (0, 0, 1):
+                if more:
+                    taken_in(enrolled, more)
+                with closing(enrolled.place.store()) as store:  # its pause is over
+                    store._index.execute("UPDATE ringers SET not_before = 0")
+                rung(enrolled.place)
+        first, again, later = (headers["webhook-id"] for _, headers, _ in endpoint.requests)
+        assert (first == again, later == first) == (True, False)
+        told = [json.loads(body)["data"]["leads"] for *_, body in endpoint.requests]
+        assert told == [1, 1, 2]
+
     def test_during_its_pause_it_is_not_rung(self, rig, credentials):
         with RungServer(endpoint := Endpoint(503), credentials) as server:
             enrolled = rig.made(rig.webhook(server))

@@ -5,11 +5,11 @@ Nothing here is in the way of storing or of receipts: it runs in a process of it
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import NetworkError, PlatewardenError, RefusedError, StorageError, StoreAwayError
 from agent.receiver.ringing.message import Message, Notice, Read, message_of
@@ -29,6 +29,8 @@ LEASE_S = 60.0
 """Longer than any ring takes: a ringer whose process died is rung by another after this."""
 _END_S = 20.0
 Tell = Callable[[str], None]
+S = TypeVar("S")
+"""A store, of whatever waits to be rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,29 @@ def try_ringers(ringers: "Sequence[NamedRinger]", notice: Notice, tell: Tell, wh
 
 
 def ring_until(place: Workplace, clock: "Clock", tell: Tell, stopping: Event) -> None:
-    """Until `stopping`: a thread for each ringer, so that one that hangs delays no other."""
+    """Until `stopping`."""
     verifier = place.verifier()
-    ringers = named_ringers(place.settings.ring, place.folder)
-    rounds = [RingRound(named, verifier, clock, tell) for named in ringers]
+    rounds = [
+        RingRound(named, verifier, clock, tell).turn
+        for named in named_ringers(place.settings.ring, place.folder)
+    ]
+    turn_each(rounds, lambda: closing(place.store()), tell, stopping, POLL_S)
+
+
+def turn_each(
+    rounds: "Sequence[Callable[[S], bool]]",
+    opened: Callable[[], AbstractContextManager[S]],
+    tell: Tell,
+    stopping: Event,
+    poll_s: float,
+) -> None:
+    """Until `stopping`: a thread for each round, so that a ringer that hangs delays no other.
+
+    `rounds`: each rings once if something waits and it is time, and says whether it did; `opened`:
+    the store, for one thread alone.
+    """
     threads = [
-        Thread(target=_keep_turning, args=(one, place, tell, stopping), daemon=True)
+        Thread(target=_keep_turning, args=(one, opened, tell, stopping, poll_s), daemon=True)
         for one in rounds
     ]
     for thread in threads:
@@ -148,15 +167,21 @@ def ring_until(place: Workplace, clock: "Clock", tell: Tell, stopping: Event) ->
         thread.join(_END_S)
 
 
-def _keep_turning(one: RingRound, place: Workplace, tell: Tell, stopping: Event) -> None:
-    rest_s = POLL_S
+def _keep_turning(
+    turn: Callable[[S], bool],
+    opened: Callable[[], AbstractContextManager[S]],
+    tell: Tell,
+    stopping: Event,
+    poll_s: float,
+) -> None:
+    rest_s = poll_s
     while not stopping.is_set():
         try:
-            with closing(place.store()) as store:  # of this thread alone
+            with opened() as store:  # of this thread alone
                 while not stopping.is_set():
-                    if not one.turn(store):
-                        stopping.wait(POLL_S)
-                    rest_s = POLL_S
+                    if not turn(store):
+                        stopping.wait(poll_s)
+                    rest_s = poll_s
         except PlatewardenError as error:
             tell(f"{error}; trying again")
         except Exception as error:  # noqa: BLE001  # one ringer's fault must not end the others
