@@ -12,7 +12,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def doctor(folder: Folder, as_json: Json = False) -> None:
     """Look at keys, the city's files, the key list's reach, store, holds, ringers, disk,
-    certificate, broker, its access list, and how far witnesses vouch for the receiver's own logs.
+    certificate, broker and its access list. Tell how far witnesses vouch for the receiver's own
+    logs.
 
     While a receiver runs in the folder, the broker is not dialled.
     """

@@ -12,8 +12,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
-    """Show the reads stored, those on hold and until when, the numbers that never came, the epoch
-    keys and their end, and how far witnesses vouch for the receiver's own logs.
+    """Show the reads stored, those on hold and until when, the numbers that never came, and the end
+    of the epoch keys. Tell how far witnesses vouch for the receiver's own logs.
     """
     from dataclasses import asdict
 
