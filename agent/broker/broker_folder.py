@@ -302,7 +302,8 @@ def _machine(
         texts = rabbitmq.files(place.addresses, place.port, place.etc)
         cookie = {"erlang.cookie": NewFile(secrets.token_hex(32).encode(), 0o600)}
     else:
-        texts, cookie = {mosquitto.CONFIG: mosquitto.config(place.port, place.etc, place.var)}, {}
+        config = mosquitto.config(place.port, place.etc, place.var)
+        texts, cookie = {mosquitto.CONFIG: config, mosquitto.OPEN_FILES: mosquitto.open_files()}, {}
     files = {name: NewFile(text.encode()) for name, text in texts.items()} | cookie
     for name, data in _access(place, made, rights((), ()), (), now).items():
         files[name] = NewFile(data)

@@ -9,7 +9,9 @@ from agent.broker.names import Rights
 from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 
-CONFIG, ACCESS = "mosquitto.conf", "acl"
+CONFIG, ACCESS, OPEN_FILES = "mosquitto.conf", "acl", "open-files.conf"
+MAX_OPEN_FILES = 65_536
+"""Each client is one: more than a roster's cameras. RabbitMQ's own unit has as many."""
 _HEAD = (
     "# Written by `platewarden broker`; what you change here is lost. See docs/guide/broker.md.\n"
 )
@@ -52,6 +54,15 @@ def config(port: int, etc: PurePosixPath, var: PurePosixPath) -> str:
         "log_dest syslog",
     )
     return _HEAD + "\n".join(lines) + "\n"
+
+
+def open_files() -> str:
+    """open-files.conf, a drop-in for Mosquitto's unit.
+
+    Mitigates against: the 1,009th client gets no answer, since systemd lets a service have 1,024
+    open files, and the log calls that "denied access by tcpd".
+    """
+    return f"{_HEAD}[Service]\nLimitNOFILE={MAX_OPEN_FILES}\n"
 
 
 def access(rights: Iterable[Rights]) -> str:

@@ -2,6 +2,7 @@
 alone; `broker check` finds what is wrong with one that is set up otherwise.
 """
 
+import configparser
 import json
 import shutil
 from datetime import UTC, datetime
@@ -20,10 +21,11 @@ from agent.broker.broker_folder import (
     BrokerFolder,
     Wanted,
 )
-from agent.broker.mosquitto import CONFIG
+from agent.broker.mosquitto import CONFIG, OPEN_FILES
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR
 from agent.broker.place import Place
 from agent.core.camera.diagnosis_findings import Health
+from agent.core.policy.camera_roster import MAX_CAMERAS
 from agent.errors import ConfigError, NetworkError, StorageError, UsageError
 from agent.mqtt.client_request import make_request
 from agent.mqtt.events import Session
@@ -92,6 +94,13 @@ def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
     assert where == f"{ADDRESS}:{city.port}"
     assert {line["state"] for line in lines} == {"ok"}
     assert len(lines) == 13
+
+
+def test_it_may_have_a_client_for_each_camera_of_the_largest_roster(city):
+    """systemd gives a service 1,024 open files, and whoever comes then gets no answer."""
+    unit = configparser.ConfigParser()
+    assert unit.read(city.desk.folder / MACHINE / OPEN_FILES)
+    assert unit.getint("Service", "LimitNOFILE") > 2 * MAX_CAMERAS
 
 
 def test_a_receipt_waits_for_no_full_packet(city):
