@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +21,7 @@ from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 from agent.ledger import Ledger, Refusals
 from agent.outcomes.reported_outcomes import ReportedOutcomes
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -4,13 +4,13 @@ a connection ended, what was refused, and the counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log.fate import Fate
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

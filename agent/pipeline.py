@@ -4,7 +4,6 @@ What no rule releases ends here, in memory, as a number (P1).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from agent.core.camera.health.reading_quality import ReadingTally
 from agent.core.hotlist.index import HotList
@@ -30,6 +29,7 @@ from agent.core.reasons import Reason
 from agent.core.wire.test_plate import nearly_test_plate
 from agent.errors import RefusedError
 from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
+from agent.values import dataclass, field
 
 READABLE = 0.05
 """Confidence of the voted text below which a track is no sighting: no rule should act on it, and

@@ -10,7 +10,6 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Condition
 
@@ -19,6 +18,7 @@ from agent.core.camera.aim_figures import PLATE_MM, SHARP, Band, local_share, sh
 from agent.core.camera.aim_gate import Ending, Entry, Gate
 from agent.core.camera.view import View
 from agent.errors import PlatewardenError, StorageError
+from agent.values import dataclass, field
 
 SAVE_WAIT_S = 20.0  # longer than a stalled camera holds up its loop
 WAITING_SAVES = 2

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.disk.atomic_file import private_folder, remove, write_atomic
 from agent.errors import PlatewardenError
+from agent.values import dataclass, field
 
 CONNECTION = "platewarden-aim"
 # NetworkManager's own folder for profiles that a restart forgets; readable by root alone

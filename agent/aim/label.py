@@ -8,7 +8,6 @@ import io
 import json
 import re
 import secrets
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import ConfigError
+from agent.values import dataclass, field
 
 FILE_NAME = "aim.json"
 # The PIN's digits, and letters of the password. None is taken for another: it may have to be typed.

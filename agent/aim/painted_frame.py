@@ -6,7 +6,6 @@ Keeps nothing but where plates were just now.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from agent.core.reading.overlap import Box, same_plate
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Frame, Image, PlateRead
 from agent.light_meter import edge_contrast, light_of, luminance
+from agent.values import dataclass
 
 # Width of the live picture. Most plates that every network missed are too small to read in it.
 PICTURE_WIDTH_PX = 480

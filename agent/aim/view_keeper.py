@@ -2,13 +2,12 @@
 in the log.
 """
 
-from dataclasses import dataclass
-
 from agent.core.camera.view import View, format_view
 from agent.core.log.leaf import LeafKind
 from agent.disk.atomic_file import write_atomic
 from agent.ports import AuditLog
 from agent.settings import Settings
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

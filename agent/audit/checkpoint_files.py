@@ -2,7 +2,6 @@
 nothing is told as that, never as a forgery of the log.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,6 +16,7 @@ from agent.core.log.checkpoint import (
 )
 from agent.disk.atomic_file import read_bounded
 from agent.storage.log_notes import verified_checkpoint
+from agent.values import dataclass
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -8,13 +8,13 @@ it. One altered leaf does not cast doubt on those that follow.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from agent.audit.verdict import Fault
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.storage.log_reader import LeafRow
+from agent.values import dataclass, replace
 
 WITHHELD = (
     "it stands as it was signed, and what it says is withheld: it may be a release, a refusal, a "

@@ -11,7 +11,6 @@ import re
 from binascii import a2b_base64, b2a_base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from agent.audit.checkpoint_files import LogKey
@@ -20,6 +19,7 @@ from agent.core.log.leaf import MAX_DETAILS_BYTES
 from agent.core.log.merkle import EMPTY_ROOT, HASH_BYTES
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import opening, said_kind, said_time
+from agent.values import dataclass, field
 
 TELL_EVERY = 10_000  # leaves
 WITHHELD = "withheld"

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit.log_pass import WITHHELD, Passed
@@ -10,6 +9,7 @@ from agent.audit.verdict import Fault, Verdict, verdict_of
 from agent.audit.witnesses.witnessed import Witnessed
 from agent.core.log.checkpoint import Checkpoint
 from agent.storage.log_reader import LeafRow, UntrustedLog
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@ leaf, and reports (`platewarden audit verify`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +40,7 @@ from agent.storage.log_reader import (
     streamed,
 )
 from agent.storage.log_schema import CHECKPOINT_FILE, COSIGNED_FILE
+from agent.values import dataclass, field
 
 Tell = Callable[[int, int], None]  # leaves done, leaves
 

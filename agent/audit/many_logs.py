@@ -1,7 +1,6 @@
 """Verifies all the logs that an auditor names: one log that cannot be judged costs that one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.audit.found_logs import is_one_log, logs_at
@@ -10,6 +9,7 @@ from agent.audit.log_verify import Asked, Tell, verify
 from agent.audit.trusted_keys import keys_nearby, keys_of
 from agent.errors import PlatewardenError
 from agent.storage.log_key import TrustedLogKeys
+from agent.values import dataclass, replace
 
 _WORST_FIRST = (3, 1, 2)
 

@@ -2,13 +2,13 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from agent.audit.log_report import LogReport
 from agent.audit.verdict import Fault
 from agent.core.log.leaf import clean_text
 from agent.storage.log_key import parts_of
 from agent.storage.log_reader import database_of, opening, said_kind, said_time, streamed
+from agent.values import dataclass, field
 
 WITHHELD = "withheld"
 

@@ -3,10 +3,10 @@ whole, and what could not be checked is not called a forgery.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.core.reasons import Reason
+from agent.values import dataclass
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,6 @@ and who can open it hangs on other keys.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -18,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.core.text.encoding import spki_pin
 from agent.errors import ConfigError
+from agent.values import dataclass
 
 CA_DAYS, SERVER_DAYS, CLIENT_DAYS = 3_650, 398, 730
 _SKEW = timedelta(hours=1)  # a camera's clock may be a little behind

@@ -9,7 +9,6 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
@@ -35,6 +34,7 @@ from agent.mqtt.topics import (
     reads_topic,
     receipts_topic,
 )
+from agent.values import dataclass, replace
 
 ANSWER_S, QUIET_S, EXPIRY_S = 5.0, 1.0, 1
 DAYS_WANTED = 30

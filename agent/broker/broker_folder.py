@@ -9,7 +9,6 @@ import base64
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +44,7 @@ from agent.disk.folder import NewFile, write_folder
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass
 
 CA, CA_KEY, NEXT_KEY, REVOKED = "ca.pem", "ca.key", "next.key", "revoked.json"
 CAMERAS, RECIPIENTS, CHECK, MACHINE = "cameras", "recipients", "check", "machine"

@@ -3,11 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.broker.collector_link import CollectorLink
 from agent.mqtt.topics import checkpoints_topic
+from agent.values import dataclass, field
 
 QUIET_S, LONGEST_S = 2.0, 600.0
 MAX_KEPT = 16  # of a camera, the newest: two logs, four times a day, two days

@@ -1,7 +1,5 @@
 """Whom a broker lets in: the name in a certificate decides what its holder may read and write."""
 
-from dataclasses import dataclass
-
 from agent.mqtt.topics import (
     checkpoints_topic,
     collected_topic,
@@ -9,6 +7,7 @@ from agent.mqtt.topics import (
     reads_topic,
     receipts_topic,
 )
+from agent.values import dataclass
 
 CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
     "platewarden-check-camera",

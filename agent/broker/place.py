@@ -2,12 +2,12 @@
 
 import json
 import tomllib
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass
 
 SETTINGS, MAX_BYTES, DEFAULT_PORT = "broker.toml", 65_536, 8883
 ETC, VAR = PurePosixPath("/etc/mosquitto/platewarden"), PurePosixPath("/var/lib/mosquitto")

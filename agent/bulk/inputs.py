@@ -1,7 +1,6 @@
 """The files that `platewarden read` is to read, and the frames in them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
@@ -12,6 +11,7 @@ from agent.core.reading.sighting import Frame
 from agent.errors import SourceError, UsageError
 from agent.host.clock import SystemClock
 from agent.settings import Limits
+from agent.values import dataclass
 
 SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 

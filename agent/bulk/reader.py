@@ -1,7 +1,6 @@
 """Opens our models or other people's, and reads one frame with them, by the clock."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.reading.quarter_turns import StillReads
@@ -9,6 +8,7 @@ from agent.core.reading.sighting import Frame, PlateRead
 from agent.errors import UsageError
 from agent.pipeline import plates_in, plates_in_still
 from agent.ports import PlateDetector, PlateReader
+from agent.values import dataclass
 from agent.vision.model_loader import load_vision
 from agent.vision.whole.limits import LONGEST
 

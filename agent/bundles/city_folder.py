@@ -8,7 +8,6 @@ not read here: deliver uses this module and must not come near a plate (P2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from agent import boundary
@@ -17,6 +16,7 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES, read_document
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.bundles.layout import (
@@ -32,6 +31,7 @@ from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error, write_atomic
 from agent.disk.input_file import chunks_beneath, digest_of_file, input_chunks
 from agent.errors import BundleRefusedError, ConfigError, NetworkError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

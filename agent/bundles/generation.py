@@ -4,7 +4,6 @@ said about versions and expiry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.atomic_file import read_bounded
 from agent.disk.input_file import digest_of_file
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, StorageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,7 @@ from agent.errors import (
     PolicyRefusedError,
     StorageError,
 )
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import digest_of_file, input_chunks, read_input
 from agent.errors import ConfigError
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

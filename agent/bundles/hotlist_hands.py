@@ -6,7 +6,6 @@ Publication and camera ask the same functions, so that a list's owner alone list
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from agent.core.hotlist.plausibility.look_alikes import most_look_alikes
 from agent.core.policy.schema.hotlist_rules import HANDS, MOST_ALIKE
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError
+from agent.values import replace
 
 if TYPE_CHECKING:
     from datetime import date

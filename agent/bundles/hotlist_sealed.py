@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyrage
@@ -37,6 +36,7 @@ from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.reasons import Reason
 from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,12 +6,12 @@ Signer and camera both read this table: what it does not name is neither written
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import IDENTIFIER, Fields, canonical, parse_object
 from agent.errors import BundleRefusedError, EnvelopeRefusedError
+from agent.values import dataclass
 
 # Roles. The first four are TUF's own names.
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"

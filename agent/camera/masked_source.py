@@ -3,7 +3,6 @@ looks, lets only plates in a zone count, and says which of them a mask may cut.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from agent.core.reasons import Limit
 from agent.disk.atomic_file import read_bounded
 from agent.errors import StorageError
 from agent.ports import FrameSource, PlateDetector
+from agent.values import replace
 
 # Of a plate's height: a plate this near to a mask may go on behind it.
 NEAR_MASK = 0.25

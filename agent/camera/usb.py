@@ -8,7 +8,6 @@ the same library.
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from agent.core.reading.sighting import Frame
 from agent.errors import SourceError
 from agent.ports import Clock
 from agent.settings import Camera
+from agent.values import replace
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -5,9 +5,10 @@ header counts. Matroska and WebM, which count nothing: by the duration in their 
 """
 
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -5,7 +5,6 @@ publish.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.errors import BundleRefusedError, RefusedError
 from agent.settings import Limits
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import HOTLIST
@@ -15,6 +14,7 @@ from agent.city.stick import contents, folder_on, read_stick, write_stick
 from agent.city.stick_merge import require_same
 from agent.core.text.plain_words import quoted_names
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

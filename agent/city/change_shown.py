@@ -4,7 +4,6 @@ and go, whose keys count, which files change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +21,7 @@ from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.judging.explain.prohibitions import prohibitions
 from agent.core.policy.charter import parse_charter
+from agent.values import dataclass, replace
 from agent.verifying.roster_check import parse_root
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ So one cosignature under the city's log vouches for every camera's (docs/design/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import from_posix_s, parse_rfc3339, rfc3339
 from agent.errors import PlatewardenError, RefusedError, StorageError
 from agent.storage.log_key import without_domain
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,7 +7,6 @@ that was published later is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from agent.core.log.collected import MAX_MESSAGE_BYTES, published_at
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import LogRefusedError, PlatewardenError, RefusedError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,6 @@ their paths in the repository.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -34,6 +33,7 @@ from agent.core.software.signed_release import parse_release
 from agent.core.text.pem import certificates
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.roster_check import Roster, parse_root, verify_roster
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ agreements, and how far each recipient's keys reach.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 from agent.verifying.key_list_check import verify_key_list
 
 if TYPE_CHECKING:

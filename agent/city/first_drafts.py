@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.judging.check.policy_check import Against, Checked, File, check_policy
 from agent.core.judging.policy_draft import draft
 from agent.disk.atomic_file import write_atomic
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,12 +6,12 @@ while a person reads, and what was read is compared before anything is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import POLICY, ROOT, TARGETS
 from agent.city import drafts
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

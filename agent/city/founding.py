@@ -4,7 +4,6 @@ which signs the roster of cameras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from agent.core.text.identifier import IDENTIFIER
 from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import write_atomic
 from agent.errors import BundleRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.roster_check import RosterRoot, format_root
 
 if TYPE_CHECKING:

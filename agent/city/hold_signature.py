@@ -4,7 +4,6 @@ others sign the very same bytes, each on a machine of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +20,7 @@ from agent.core.wire.holds.hold_rules import HoldRules, format_rules, parse_rule
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.hold_check import MAX_BYTES
 from agent.verifying.jose import Signature, by_key, signatures_of
 from agent.verifying.roster_check import parse_root

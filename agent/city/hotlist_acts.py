@@ -5,7 +5,6 @@ city's own file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.core.reasons import Reason
 from agent.errors import ManyFaultsError, PolicyRefusedError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.audit.log_verify import verify
@@ -21,6 +20,7 @@ from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.errors import LogRefusedError, UsageError
 from agent.storage.log_reader import openings
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,6 @@ one: who was retired cannot open what is published afterwards.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyrage
@@ -20,6 +19,7 @@ from agent.city.hotlist_files import replace_private
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,6 @@ types the plate again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from agent.core.hotlist.entry import plate_of
 from agent.core.hotlist.intake.manual_acts import statement
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, PolicyRefusedError, UsageError
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import time
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from agent.core.hotlist.plausibility.whole import require_plausible
 from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import input_chunks
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import date, datetime

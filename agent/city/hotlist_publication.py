@@ -6,7 +6,6 @@ Made for cron.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +49,7 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

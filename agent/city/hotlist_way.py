@@ -7,7 +7,6 @@ older one for longer than that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.layout import HOTLIST, ROLES
@@ -16,6 +15,7 @@ from agent.city.city_log import DATABASE, FOLDER
 from agent.city.hotlist_overview import rules_of
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.storage.log_reader import openings
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,6 @@ published, with its signatures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.layout import (
@@ -31,6 +30,7 @@ from agent.city import drafts
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,7 +4,6 @@ pending; and the same ends as a calendar.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.generation import Stops, stops
@@ -19,6 +18,7 @@ from agent.city.witness_reach import witness_reach
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
+from agent.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

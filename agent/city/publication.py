@@ -4,7 +4,6 @@ online key, write, copy, and clear what was pending.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import (
@@ -49,6 +48,7 @@ from agent.errors import (
     StorageError,
     UsageError,
 )
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

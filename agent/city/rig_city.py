@@ -4,7 +4,6 @@ published at once; city.json says so, and real cameras refuse it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +37,7 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.encoding import spki_pin
 from agent.disk.atomic_file import private_folder, write_atomic, write_new
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,7 +5,6 @@ root has several keys, each holder signs on their own: `roster_signature`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +18,7 @@ from agent.core.policy.camera_roster import RosterCamera, parse_roster
 from agent.core.wire.enrolment import MAX_BYTES, Enrolment
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass, replace
 from agent.verifying.enrolment_check import verify_enrolment
 from agent.verifying.jose_registry import registry
 from agent.verifying.roster_check import MAX_BYTES as ROSTER_BYTES

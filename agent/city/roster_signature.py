@@ -4,7 +4,6 @@ the others sign the very same bytes, each on a machine of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.repository.published import CityRepository
@@ -16,6 +15,7 @@ from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import canonical
 from agent.disk.atomic_file import write_atomic
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.jose import Signature, by_key, signatures_of
 from agent.verifying.roster_check import (
     MAX_ROOT_KEYS,

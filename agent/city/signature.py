@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.layout import (
@@ -37,6 +36,7 @@ from agent.core.reasons import Reason
 from agent.core.text.plain_words import quoted_names
 from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying import key_list_check
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ It is kept beside the repository until there are enough.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.repository.assembly import sign, told
 from agent.bundles.repository.pending_files import add_signature, keep_pending
 from agent.city import drafts, enrolments
 from agent.disk.atomic_file import write_atomic
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

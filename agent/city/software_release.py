@@ -4,7 +4,6 @@ it is for, and the packages beside the repository.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import SOFTWARE, SOFTWARE_PATH, most_bytes, package_path
@@ -24,6 +23,7 @@ from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.software_check import verify_statement
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ digest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +25,7 @@ from agent.core.text.strict_json import canonical
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.deb_file import control_of
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,6 @@ It is a city's folder of its own, in which `bundle sign` works as at the desk.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import (
@@ -28,6 +27,7 @@ from agent.city import drafts
 from agent.city.enrolments import FOLDER, kept
 from agent.disk.atomic_file import PART_SUFFIX, read_bounded, storage_error, write_atomic
 from agent.errors import ConfigError, StorageError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

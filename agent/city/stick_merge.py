@@ -7,7 +7,6 @@ left where it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import (
@@ -27,6 +26,7 @@ from agent.city import drafts, enrolments
 from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import BundleRefusedError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

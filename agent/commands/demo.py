@@ -5,7 +5,6 @@ loopback.
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from agent.disk.folder import make_room
 from agent.errors import UsageError
+from agent.values import asdict
 
 app = typer.Typer(add_completion=False)
 

@@ -3,7 +3,6 @@ only; each part in a process of its own (P2).
 """
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from agent.commands.camera_options import CONFIG_FILE, Config, Json
 from agent.doc_paths import located
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

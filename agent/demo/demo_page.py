@@ -6,9 +6,10 @@ No plate as text.
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
@@ -24,6 +23,7 @@ from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 from agent.mqtt.client_request import make_request
 from agent.sealing import device_keys
+from agent.values import dataclass
 from agent.verifying.device_public_file import load_device_public
 
 CAMERA = "cam-01"

@@ -1,12 +1,12 @@
 """A throwaway certificate authority and server certificates for the demo, valid for one day."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.broker import authority
+from agent.values import dataclass
 
 _DAYS = 1
 

@@ -6,7 +6,6 @@ Pillow carries.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from PIL import ImageDraw, ImageFont
 
 from agent.core.reading.sighting import Image
 from agent.errors import StorageError
+from agent.values import dataclass
 
 WIDTH_PX, HEIGHT_PX, FRAMES, SEED = 1280, 720, 96, 20261122
 CAR_PX = (460, 560)  # height, width of the sprite

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agent.core.judging.diff.diff_words import Compared, compare
@@ -29,6 +28,7 @@ from agent.demo.signed.second_half import Proof, prove
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 from agent.host.clock import SystemClock
+from agent.values import asdict, dataclass, replace
 
 NEAR_MISS_ON_LIST = "8K2V264"  # one confusable character away from the car that passes
 ICE = "US immigration enforcement (ICE ERO)"

@@ -6,7 +6,6 @@ Valid for days.
 
 import datetime as dt
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +16,7 @@ from agent.bundles.hotlist_file import PLAIN, beside
 from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
 from agent.demo.pki import ServerIdentity, ThrowawayAuthority
+from agent.values import dataclass
 
 NAME, HOST = "City of Exampleville", "mqtt.exampleville.example"
 RECIPIENT, RULE = "exampleville-pd", "stolen-and-amber"

@@ -5,11 +5,11 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.disk.atomic_file import PART_SUFFIX, storage_error, sync_folder, write_new
 from agent.errors import StorageError, UsageError
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

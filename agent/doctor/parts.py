@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import agent
 from agent.core.camera.diagnosis_findings import Finding, fail, from_table
 from agent.core.policy.wall_rules import DELIVER, WATCH
+from agent.values import dataclass
 
 LEAST_S = 1.0
 MOST_FINDINGS = 200

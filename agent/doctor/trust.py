@@ -6,7 +6,6 @@ Reads only; nothing is taken in.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from agent.doctor import keys
 from agent.errors import EnvelopeRefusedError, PlatewardenError, PolicyRefusedError
 from agent.host.clock import LinuxMachine, SystemClock, TrustedClock
 from agent.sides.signed_city import BUNDLES, key_reach, sentence
+from agent.values import dataclass
 from agent.verifying.roster_check import parse_root, verify_roster
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ A flood or a wrong message costs its camera's messages, and nobody else's.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from agent import boundary
 from agent.core.camera.health.health_message import HealthMessage
@@ -15,6 +14,7 @@ from agent.errors import PlatewardenError
 from agent.fleet.fleet_store import FleetStore
 from agent.storage.health.health_note import verified
 from agent.storage.log_key import TrustedLogKeys, parts_of
+from agent.values import dataclass
 
 AHEAD_S = 2 * 3_600
 """A camera's hour may lie so far ahead of ours; what lies further would outlive every later one."""

@@ -5,7 +5,6 @@ The composition root of the fleet.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -29,6 +28,7 @@ from agent.fleet.silence import SilenceRound, look, look_at_broker
 from agent.ports import Clock
 from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers, turn_each
 from agent.storage.log_key import TrustedLogKeys
+from agent.values import replace
 
 TURN_S, TICK_S, KEYS_EVERY_S = 1.0, 60.0, 600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0

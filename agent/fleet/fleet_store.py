@@ -7,7 +7,6 @@ holds none.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from agent.disk.private_file import create_private
 from agent.errors import EnvelopeRefusedError, StorageError
 from agent.receiver.store.sqlite_rings import SCHEMA as RINGS_SCHEMA
 from agent.receiver.store.sqlite_rings import SqliteRings
+from agent.values import dataclass
 
 FILE_NAME = "fleet.sqlite"
 SCHEMA_VERSION = 1

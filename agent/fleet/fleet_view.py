@@ -4,7 +4,6 @@ visit first. Values in, values out.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -13,6 +12,7 @@ from agent.core.camera.health.health_report import Health, Reading, coarse, to_t
 from agent.core.text.rfc3339 import from_posix_s
 from agent.core.time.instant import ClockTrust
 from agent.fleet.fleet_store import CameraRow
+from agent.values import dataclass
 
 HOT_C = 80  # where a Raspberry Pi begins to slow down
 FULL = 0.5  # of the outbox

@@ -8,12 +8,12 @@ A camera counts as silent only while the broker is there: else all of them would
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.fleet.fleet_store import CameraRow, FleetStore
 from agent.receiver.ringing.ring_round import LEASE_S, NamedRinger, Tell, ring_claimed
+from agent.values import dataclass
 
 TYPE = "platewarden.fleet.silence"
 SILENT, HEARD = "silent", "heard"

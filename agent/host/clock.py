@@ -10,7 +10,6 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +30,7 @@ from agent.core.time.trusted_time import (
 )
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.values import dataclass
 
 BUILD_TIME = datetime(2026, 11, 22, tzinfo=UTC)
 SAVE_EVERY_S = 600.0  # a card wears out; what a power cut takes from the floor is at most this

@@ -4,7 +4,6 @@ and written down for `status`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.core.log.link_facts import MAX_WHY, NAME, Link, LinkFacts, format_facts
@@ -12,6 +11,7 @@ from agent.core.time.instant import ClockTrust
 from agent.disk.atomic_file import write_atomic
 from agent.errors import StorageError
 from agent.host.teller import printable
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -21,6 +20,7 @@ from agent.core.log.closing_words import (
     parse_watch_totals,
 )
 from agent.errors import PlatewardenError, UsageError
+from agent.values import dataclass
 
 STOP_WITHIN_S = 15.0
 POLL_S = 0.1

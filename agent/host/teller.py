@@ -11,11 +11,11 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.time.instant import ClockTrust
 from agent.host.clock import TrustedClock
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What a driver is given and what it reports, as values: no type of paho's leaves it."""
 
-from dataclasses import dataclass
+from agent.values import dataclass
 
 FIRST_FAILURE = 0x80  # MQTT 5: reason codes from here on say no
 UNSPECIFIED, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER, PACKET_TOO_LARGE = 0x80, 0x8D, 0x8E, 0x95

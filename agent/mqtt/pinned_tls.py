@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from cryptography import x509
 from agent.core.reasons import Reason
 from agent.core.text import pem
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
+from agent.values import dataclass
 
 MAX_UNANSWERED_BYTES = 8 << 20
 """A connection that has brought this much in messages that nobody has acknowledged is worn out and

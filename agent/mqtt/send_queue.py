@@ -3,10 +3,10 @@ takes.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import count
 
 from agent.mqtt.events import Properties
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ receipts in. The MQTT itself is agent/mqtt/driver.py's.
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
@@ -39,6 +38,7 @@ from agent.mqtt.topics import (
     receipts_topic,
 )
 from agent.network.egress import Egress
+from agent.values import dataclass
 
 # the broker keeps receipts for us that long while we are away; after that a re-publication brings
 # another

@@ -12,12 +12,12 @@ import hashlib
 import http.client
 import re
 import ssl
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError, NetworkError
 from agent.mqtt.pinned_tls import PinnedSocket, certificate_refused
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

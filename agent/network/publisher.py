@@ -4,7 +4,6 @@ acknowledges.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from agent.mqtt.topics import reads_topic
 from agent.network.broker_link import Answer, BrokerLink, Flight, LinkLimits
 from agent.network.egress import Egress
 from agent.network.spread import spread
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.ports import Bell

@@ -1,6 +1,5 @@
 """Opens an ONNX file that somebody named on the command line, and says what it takes and gives."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
+from agent.values import dataclass
 from agent.vision.sessions import Session, make_session
 
 LARGEST_BYTES = 512 * 1024 * 1024

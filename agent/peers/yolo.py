@@ -3,7 +3,6 @@ apart by the output's shape.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from agent.core.reading.sighting import Frame, Image, PlateBox
 from agent.errors import ModelError
 from agent.peers.network import Network, Shape, Tensor
+from agent.values import dataclass
 
 PAD_GREY = 114
 LEAST_CONFIDENCE = 0.25

@@ -4,7 +4,6 @@ request; all of it lies in paths.device then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.wire.enrolment import fingerprint, require_camera_id, spoken
@@ -15,6 +14,7 @@ from agent.provision.anchor import read_anchor, with_anchor
 from agent.provision.credentials import encryptor
 from agent.provision.device_files import device_files
 from agent.sealing.camera_keys import TLS_KEY_WAITING, make_kit
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

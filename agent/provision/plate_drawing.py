@@ -5,7 +5,7 @@ No font is used, so none needs a licence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agent.values import dataclass
 
 # As high as a European plate, and as long as nine of its characters need.
 WIDTH_MM, HEIGHT_MM = 480.0, 110.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import os
 import re
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from agent.bundles.generation_store import BundleStore
 from agent.core.text.visible import visible
 from agent.disk.atomic_file import write_atomic
 from agent.errors import ConfigError, StorageError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,6 @@ import os
 import time
 from collections import deque
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.wire.sealed_read import MAX_WIRE_BYTES
@@ -21,6 +20,7 @@ from agent.mqtt.pinned_tls import Peer, PinnedContext, context_for
 from agent.mqtt.proxy import refuse_proxy
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES, reads_topic, receipts_topic
 from agent.receiver.receiver_settings import MAX_BYTES, BrokerSettings
+from agent.values import dataclass
 
 SUBSCRIBE_TIMEOUT_S, FLUSH_TIMEOUT_S = 20.0, 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0

@@ -5,7 +5,6 @@ receipt.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.policy.policy import TEST
@@ -18,6 +17,7 @@ from agent.errors import EnvelopeRefusedError, StorageError, StoreAwayError
 from agent.receiver.opener import Opener
 from agent.receiver.signing_key import RecipientSigner
 from agent.receiver.store.read_store import Kept, Name, ReadStore
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant

@@ -7,7 +7,6 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +34,7 @@ from agent.core.wire import image_header, sealed_read
 from agent.core.wire.tags import Tags
 from agent.core.wire.test_plate import is_test_plate
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from agent.core.wire.versions import EnvelopeMinimum

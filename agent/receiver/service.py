@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
@@ -13,6 +12,7 @@ from agent.receiver.connection import Connection, Event, Lost, Notice, Refused, 
 from agent.receiver.intake import Intake, Taken
 from agent.receiver.lead_reports import LeadReports
 from agent.receiver.workplace import Workplace, trusted
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant

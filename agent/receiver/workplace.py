@@ -7,7 +7,6 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from agent.receiver.signing_key import FILE_NAME as SIGNING_KEY
 from agent.receiver.signing_key import RecipientSigner
 from agent.receiver.store.read_store import ReadStore
 from agent.receiver.store.received_reads import ReceivedReads
+from agent.values import dataclass, replace
 from agent.verifying import hold_check, roster_check
 from agent.verifying.envelope_check import EnvelopeVerifier
 

@@ -4,7 +4,6 @@ Writing them down whole is the caller's affair.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyrage
@@ -21,6 +20,7 @@ from agent.core.wire.device_public import DevicePublic, format_device_public
 from agent.core.wire.enrolment import FILE_NAME as ENROLMENT
 from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.sealing.device_keys import DELIVER_LOG_KEY, HOTLIST_KEY, SEAL_KEY, WATCH_LOG_KEY
+from agent.values import dataclass
 
 TLS_KEY_WAITING = "tls-waiting.key"
 TLS_KEY = "tls.key"

@@ -9,7 +9,6 @@ Nothing that it sees is kept.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from threading import Thread
 
 from agent.aim.desk import Desk
@@ -40,6 +39,7 @@ from agent.ports import Clock, PlateDetector, PlateReader
 from agent.settings import Settings
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, own_origin
+from agent.values import dataclass, replace
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model

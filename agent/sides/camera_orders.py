@@ -5,7 +5,6 @@ From verified bundles, or from an unsigned folder on a rig.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from agent.core.reasons import Reason, reason_of
 from agent.errors import PlatewardenError, PolicyRefusedError
 from agent.sealing.hotlist_key import load_hotlist_identity
 from agent.sealing.sealer import common_version
+from agent.values import dataclass
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.key_list_check import verify_key_list
 from agent.verifying.roster_check import parse_root, verify_roster

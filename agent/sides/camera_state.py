@@ -3,7 +3,6 @@ cannot be read why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from agent.storage.log_growth import told_size, witnessed_at
 from agent.storage.log_notes import known_floor
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
+from agent.values import asdict
 from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")

@@ -3,7 +3,6 @@ counts.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from agent import pipeline
 from agent.core.camera.health.watch_facts import WatchFacts
@@ -37,6 +36,7 @@ from agent.storage.health.reading_days import NAME as READING
 from agent.storage.health.watch_health import WatchHealthWriter
 from agent.storage.log_growth import demanded_since
 from agent.storage.mailbox import COLLECTED, GROWTH, HEALTH
+from agent.values import replace
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2

@@ -6,7 +6,6 @@ Says when something changed or lapsed (P5), and until when its reads can be seal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
@@ -18,6 +17,7 @@ from agent.core.policy.key_reach import reaches
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import BundleRefusedError, PlatewardenError, RefusedError
+from agent.values import dataclass
 from agent.verifying.key_list_check import verify_key_list
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Verifies the bundles for itself and writes the kernel's rules for the other proc
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from agent.disk.atomic_file import private_folder, write_atomic
 from agent.errors import BundleRefusedError, PlatewardenError, RefusedError, StorageError
 from agent.host.clock import TrustedClock
 from agent.sides.signed_city import BUNDLES, no_bundles, sentence
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.bundles.generation import Generation

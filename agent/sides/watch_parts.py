@@ -2,8 +2,6 @@
 hot list and keys, and what settles the outbox.
 """
 
-from dataclasses import dataclass, field
-
 from agent import pipeline
 from agent.camera.masked_source import ZonedDetector, load_view
 from agent.core.camera import hotlist_facts
@@ -33,6 +31,7 @@ from agent.storage.leads.released_leads import ReleasedLeads
 from agent.storage.log_key import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
+from agent.values import dataclass, field
 from agent.verifying.receipt_check import ReceiptVerifier
 from agent.vision.model_loader import load_vision
 from agent.vision.stream.on_a_stream import on_a_stream

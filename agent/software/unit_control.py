@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log import link_facts
 from agent.core.software.health_verdict import Seen, Unit
 from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError, StorageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

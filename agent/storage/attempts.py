@@ -8,13 +8,13 @@ receivers recognise by read id.
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.disk.atomic_file import private_folder
 from agent.disk.private_file import create_private
 from agent.errors import StorageError
+from agent.values import dataclass
 
 APPLICATION_ID = 0x504C5754  # "PLWT"
 SCHEMA_VERSION = 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,6 +27,7 @@ from agent.errors import EnvelopeRefusedError, StorageError
 from agent.storage.log_growth import answer_about, covered, growth, witnessed_at
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.mailbox import FILE_MODE
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

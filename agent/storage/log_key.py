@@ -5,7 +5,6 @@ auditor may hold, and digests what only this device may recognise in its log.
 import hmac
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -26,6 +25,7 @@ from agent.core.text.identifier import is_domain
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import StorageError, UsageError
+from agent.values import dataclass
 
 MAX_KEY_FILE_BYTES = 16_384
 _DIGEST_LABEL = b"platewarden hotlist_digest 1"

@@ -4,7 +4,6 @@ that deliver shows.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,6 +24,7 @@ from agent.core.log.cosignature import WitnessKey, cosigned_bytes, parse_timesta
 from agent.core.log.floor import Floor, floor_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import StorageError
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.log.checkpoint import parse_body, parse_note
@@ -21,6 +20,7 @@ from agent.core.log.tally import Tally
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import StorageError
 from agent.storage.log_schema import FOREIGN, MAX_CELL_BYTES, check_schema, database_error
+from agent.values import dataclass
 
 LOG_FILE = "log.sqlite"
 MOST_RECENT = 20_000

@@ -15,7 +15,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.log.floor import FILE_NAME as FLOOR
@@ -31,6 +30,7 @@ from agent.disk.atomic_file import (
     write_whole,
 )
 from agent.errors import StorageError
+from agent.values import dataclass
 
 SEALED_SUFFIX = ".sealed"
 RECEIPT_SUFFIX = ".receipt"

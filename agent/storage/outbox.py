@@ -12,7 +12,6 @@ import sqlite3
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.log.leaf import LeafKind
@@ -36,6 +35,7 @@ from agent.storage.leads.released_leads import TABLES as LEAD_TABLES
 from agent.storage.leads.released_leads import remember
 from agent.storage.log_schema import SEQUENCE_TABLE
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
+from agent.values import dataclass
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS outbox_read (

@@ -2,14 +2,13 @@
 the city's root.
 """
 
-from dataclasses import dataclass
-
 from agent import boundary
 from agent.core.reasons import Reason
 from agent.core.wire.holds import hold_rules
 from agent.core.wire.holds.hold import TYP, WHERE, Hold, hold_id, parse_hold, require_within
 from agent.core.wire.holds.hold_rules import HoldRules, parse_rules
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 from agent.verifying import jose
 from agent.verifying.roster_check import RosterRoot
 

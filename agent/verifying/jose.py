@@ -3,7 +3,6 @@ refusal.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +17,7 @@ from agent.core.text.strict_json import (
 )
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_SIGNATURES = 10  # of one document

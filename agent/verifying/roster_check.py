@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent import boundary
@@ -14,6 +13,7 @@ from agent.core.text.strict_json import (
     parse_public_jwk,
     public_jwk,
 )
+from agent.values import dataclass, field
 from agent.verifying import jose
 
 TYP = "platewarden-roster"

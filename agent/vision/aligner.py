@@ -8,7 +8,6 @@ cheap, 96×64 px, and the reader's crop is cut along these corners.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import cv2
@@ -19,6 +18,7 @@ from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.light_meter import luminance
 from agent.ports import PlateDetector
+from agent.values import replace
 from agent.vision.grey import halved, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64

@@ -6,12 +6,12 @@ real probability, if the network's are.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
+from agent.values import dataclass
 
 BLANK = 0
 BEAM_WIDTH = 8

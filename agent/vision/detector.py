@@ -2,7 +2,6 @@
 luminance, shrunk to its input.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from agent.core.reading.overlap import Box, same_plate
 from agent.core.reading.sighting import Frame, Image, PlateBox
 from agent.light_meter import luminance
+from agent.values import dataclass
 from agent.vision.grey import shrunk
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384  # at most

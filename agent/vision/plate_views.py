@@ -8,7 +8,6 @@ parameters of Kull, Silva Filho and Flach (Beta calibration, 2017).
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Image, PlateBox
+from agent.values import dataclass, replace
 from agent.vision.ctc import Reading, averaged, decode, softmax
 from agent.vision.grey import standardised
 from agent.vision.straight_plate import straightened

@@ -3,7 +3,6 @@ decodes text, confidences, alternatives, region, and why none of it may be sure.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import cv2
 
@@ -19,6 +18,7 @@ from agent.core.reading.sighting import (
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
 from agent.light_meter import luminance
+from agent.values import replace
 from agent.vision.ctc import Reading
 from agent.vision.plate_views import SURE, TOLD_AS_SURE, Session, View, Views, Worth, worth
 from agent.vision.syntax import REGIONS

@@ -3,7 +3,6 @@ that checkpoint is a leaf of the city's log, which witnesses cosign.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit.proofs.log_tiles import FITTING
@@ -15,6 +14,7 @@ from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded
 from agent.errors import LogRefusedError, UsageError
 from agent.storage.log_key import TrustedLogKeys
+from agent.values import dataclass
 
 _FIX = "give a proof that `audit publish` made of the city's log, under cameras/"
 

@@ -7,7 +7,6 @@ published is never changed; where it differs, nothing is written. Source: c2sp.o
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from agent.errors import LogRefusedError, StorageError
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_reader import database_of, opening, streamed
 from agent.storage.log_schema import CHECKPOINT_FILE, COSIGNED_FILE
+from agent.values import dataclass
 
 WIDTH = 256
 MAX_TILE_BYTES = WIDTH * (2 + HASH_BYTES)

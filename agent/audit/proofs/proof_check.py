@@ -1,6 +1,5 @@
 """Checks a proof from the proof, the key and one checkpoint alone: no log is at hand."""
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from agent.disk.atomic_file import read_bounded
 from agent.errors import LogRefusedError, UsageError
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import verified_checkpoint
+from agent.values import dataclass, replace
 
 _FIX = "ask whoever gave it for another one; if none holds, the log is not what was signed"
 

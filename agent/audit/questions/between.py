@@ -1,7 +1,6 @@
 """Asks whether watch, deliver, the recipients and the city's log tell the same story."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from agent.audit.questions.findings import Answer, Finding, about, number_of, text_of
 from agent.audit.questions.holds import HoldsSeen
@@ -10,6 +9,7 @@ from agent.audit.questions.receiver_file import ReceiverTold
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import LeafKind
 from agent.storage.log_key import parts_of
+from agent.values import dataclass, field
 
 
 @dataclass(slots=True)

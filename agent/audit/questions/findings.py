@@ -1,12 +1,12 @@
 """What a question to a log may be answered with: a bad answer, or a note, and where it stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import clean_text
 from agent.storage.log_key import parts_of
+from agent.values import dataclass
 
 
 class Finding(StrEnum):

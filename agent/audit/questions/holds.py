@@ -3,13 +3,13 @@ opened outside one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agent.audit.questions.findings import Answer, Finding, about, text_of
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
+from agent.values import dataclass, field
 
 PROCESS = "hold"
 SLACK = timedelta(days=1)  # a receiver that was off ends a hold at its next start

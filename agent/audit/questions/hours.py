@@ -2,13 +2,13 @@
 least once an hour.
 """
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agent.audit.questions.findings import Answer, Finding, about, text_of
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import rfc3339
+from agent.values import dataclass, field
 
 HOUR = timedelta(hours=1)
 SLACK = timedelta(minutes=10)  # from an hour's end to its leaf

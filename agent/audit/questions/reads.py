@@ -1,13 +1,13 @@
 """Asks what became of each released read, and whether each recipient's numbers run 1, 2, 3."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agent.audit.questions.findings import Answer, Finding, about, number_of, text_of
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import parse_rfc3339
+from agent.values import dataclass, field
 
 ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})
 SLACK = timedelta(days=1)  # a process that was off settles at its next start

@@ -1,7 +1,6 @@
 """Reads what a recipient says of itself: the output of `receiver status --json`, kept in a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.disk.atomic_file import read_bounded
 from agent.errors import UsageError
+from agent.values import dataclass
 
 MAX_BYTES = 4 * 1024 * 1024
 _Number = Annotated[int, Field(ge=0, le=10**12)]

@@ -7,7 +7,6 @@ A cosigned checkpoint that is not the beginning of the log counts for nothing, a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.audit.proofs.proof_check import signed_by
@@ -21,6 +20,7 @@ from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError
 from agent.storage.log_reader import opening, said_time, snapshot
 from agent.storage.log_schema import COSIGNED_FILE
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

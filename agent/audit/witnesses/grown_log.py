@@ -2,7 +2,6 @@
 remembered. For witnesses, and for the city that collects its cameras' checkpoints.
 """
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from agent.core.text.rfc3339 import from_posix_s
 from agent.disk.atomic_file import read_bounded
 from agent.errors import LogRefusedError, PlatewardenError, StorageError, UsageError
 from agent.storage.log_key import TrustedLogKeys
+from agent.values import dataclass, replace
 
 _SQLITE = b"SQLite format 3\0"
 _BOM = b"\xef\xbb\xbf"

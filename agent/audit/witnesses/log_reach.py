@@ -7,7 +7,6 @@ looks again at as many leaves, with the same cosigned checkpoints, finds the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.audit.checkpoint_files import opened
@@ -22,6 +21,7 @@ from agent.core.text.rfc3339 import from_posix_s
 from agent.storage.log_key import parts_of
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import database_of, stated_roots
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

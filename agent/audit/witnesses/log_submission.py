@@ -5,7 +5,6 @@ One bad witness costs one.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.audit.checkpoint_files import opened
@@ -28,6 +27,7 @@ from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import cosignatures
 from agent.storage.log_reader import database_of
 from agent.storage.log_schema import COSIGNED_FILE
+from agent.values import dataclass, replace
 
 Newest = tuple[bytes, Checkpoint]  # the checkpoint's bytes, and what it says
 Ask = Callable[[Witness, ConsistencyProof, int], Asked]

@@ -5,7 +5,6 @@ One log that cannot be cosigned costs that one.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.audit.found_logs import logs_at
@@ -16,6 +15,7 @@ from agent.core.log.checkpoint import MAX_SIGNATURES, Checkpoint, note, parse_no
 from agent.core.text.rfc3339 import from_posix_s
 from agent.errors import PlatewardenError, StorageError, UsageError
 from agent.storage.log_key import TrustedLogKeys
+from agent.values import dataclass, replace
 
 _WORST_FIRST = (3, 1, 2)
 

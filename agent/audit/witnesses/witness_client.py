@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +23,7 @@ from agent.core.log.checkpoint import (
 from agent.core.log.tlog_proof import ConsistencyProof, format_proof
 from agent.core.log.witness_policy import Witness
 from agent.storage.log_notes import cosignatures
+from agent.values import dataclass
 
 TIMEOUT_S = 20.0
 CALL = "/add-checkpoint"

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from agent.disk.atomic_file import private_folder, read_bounded, storage_error, 
 from agent.errors import StorageError, UsageError
 from agent.storage.log_key import create_signing_key, load_signing_key
 from agent.storage.log_notes import cosignatures
+from agent.values import dataclass
 
 KEY, VKEY = "witness.key", "witness.vkey"
 CHECKPOINT, EVIDENCE = ".checkpoint", ".refused"

@@ -3,12 +3,12 @@ held against the witnesses that an auditor asks for.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit.checkpoint_files import opened
 from agent.core.log.witness_policy import WitnessPolicy
 from agent.storage.log_notes import cosignatures
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

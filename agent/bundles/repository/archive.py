@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from agent.bundles.repository.copies import TIMESTAMP_FILE, past_timestamps
 from agent.bundles.repository.published import REPOSITORY_FOLDER
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,6 @@ a timestamp; checked as a camera will check it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import UnsignedMetadataError
@@ -25,6 +24,7 @@ from agent.core.reasons import Reason
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.errors import BundleRefusedError, ConfigError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

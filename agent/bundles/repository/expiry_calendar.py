@@ -6,9 +6,10 @@ Values in, bytes out.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

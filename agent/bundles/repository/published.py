@@ -13,7 +13,6 @@ For the city's machines. A camera verifies for itself and trusts none of this.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
@@ -36,6 +35,7 @@ from agent.bundles.layout import (
 from agent.bundles.repository.signing_keys import holder_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import ConfigError, StorageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

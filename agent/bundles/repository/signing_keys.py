@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from agent.disk.atomic_file import write_new
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
 from agent.errors import ConfigError, RefusedError, StorageError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

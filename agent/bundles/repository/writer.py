@@ -13,7 +13,6 @@ nobody needs any more must not lie about.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tuf.api.metadata import Snapshot, Targets
@@ -31,6 +30,7 @@ from agent.bundles.repository.packages import mirror_packages
 from agent.core.software.signed_release import MAX_PACKAGE_BYTES
 from agent.disk.atomic_file import remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError, UsageError
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

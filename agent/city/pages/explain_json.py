@@ -1,7 +1,6 @@
 """`policy explain --json`: one object, as docs/ref/policy-explain.md describes it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from agent.core.judging.explain.answers import Answer, Explained, Obstacle
@@ -9,6 +8,7 @@ from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant, hours
 from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.prohibitions import Prohibition
+from agent.values import asdict
 
 
 def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:

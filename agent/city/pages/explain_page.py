@@ -3,7 +3,6 @@ finds out who can get a plate, and who cannot.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from html import escape
 from importlib.resources import files
 
@@ -16,6 +15,7 @@ from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.prohibitions import Prohibition
 from agent.core.reasons import Reason
 from agent.core.text.plain_words import plain_day
+from agent.values import replace
 
 LEVELS = {
     "exact": "letters and state both match",

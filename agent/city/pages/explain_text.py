@@ -3,7 +3,6 @@ screen with the lines that allow or refuse.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 
@@ -15,6 +14,7 @@ from agent.core.judging.explain.law_notes import Law
 from agent.core.judging.explain.prohibitions import Prohibition
 from agent.core.judging.explain.provenance import told as standing_told
 from agent.core.text.plain_words import plain_day
+from agent.values import replace
 
 WIDTH = 100
 ESTIMATED = (

@@ -5,12 +5,12 @@ is. One offline file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from agent.city.pages.explain_page import render
 from agent.core.text.visible import visible
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import MAX_METADATA_BYTES, POLICY, TARGETS, keys_path, keys_role
@@ -18,6 +17,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.wire.epochs import deadline_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import EnvelopeRefusedError, UsageError
+from agent.values import dataclass
 from agent.verifying.key_list_check import verify_key_list
 
 if TYPE_CHECKING:

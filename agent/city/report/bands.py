@@ -3,7 +3,8 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from agent.values import dataclass
 
 WIDTH = 5
 BANDS = "Numbers are given in fives, so that no vehicle is singled out."

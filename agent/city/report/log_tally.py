@@ -4,7 +4,6 @@ questions ask.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from agent.audit.questions.findings import number_of, text_of
 from agent.audit.questions.reads import REFUSES_DESTINATION
@@ -14,6 +13,7 @@ from agent.core.log.leaf import LeafKind
 from agent.core.log.tally import MOST
 from agent.core.reasons import Reason
 from agent.core.wire.receipt import Disposition
+from agent.values import dataclass, field
 
 NOBODY = "none"
 _ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})

@@ -1,7 +1,6 @@
 """Verifies, asks and counts one log: the work that is shared out among processes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,6 +16,7 @@ from agent.city.report.report_tables import Period
 from agent.errors import PlatewardenError
 from agent.storage.log_key import TrustedLogKeys, parts_of
 from agent.storage.log_reader import database_of, stated_roots
+from agent.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

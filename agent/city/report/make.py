@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from agent.city.report.report_tables import Period, Pin, Report
 from agent.city.report.vouched.vouched_logs import Vouched, vouching_of
 from agent.errors import PlatewardenError, UsageError
 from agent.storage.log_reader import database_of, streamed
+from agent.values import dataclass
 
 Tell = Callable[[int, int], None]  # logs done, logs
 FEW = 2  # so many cameras are not worth other processes

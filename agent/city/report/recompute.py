@@ -5,7 +5,6 @@ differs.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from agent.city.report.shown.forms import as_json, read_head
 from agent.city.report.shown.report_page import META, as_html
 from agent.disk.atomic_file import read_bounded
 from agent.errors import UsageError
+from agent.values import dataclass, replace
 
 MAX_BYTES = 64 * 1024 * 1024
 MOST_TOLD = 40

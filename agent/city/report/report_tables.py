@@ -4,13 +4,13 @@ counted.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 
 from agent.city.report.bands import Cell
 from agent.core.text.identifier import IDENTIFIER
 from agent.core.text.plain_words import plain_day
 from agent.errors import UsageError
+from agent.values import dataclass, field
 
 _PERIOD = re.compile(r"20\d\d(-\d\d(-\d\d)?)?", re.ASCII)
 

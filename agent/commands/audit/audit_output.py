@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.progress import Progress
 
 from agent.audit.verdict import Verdict
 from agent.core.text.rfc3339 import from_posix_s
+from agent.values import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from agent.commands.city_options import City, Json
 from agent.core.text.rfc3339 import from_posix_s
 from agent.core.text.visible import visible
 from agent.errors import NetworkError, PlatewardenError, UsageError
+from agent.values import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,13 +1,13 @@
 """Sends a list to the cameras: what `hotlist publish` and `hotlist remove --publish` share."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from agent.core.text.visible import visible
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer

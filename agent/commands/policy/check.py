@@ -3,7 +3,6 @@ source and the next step.
 """
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from agent.city.moment import moment
 from agent.commands.city_options import Json, On, OtherPurpose
 from agent.core.text.visible import visible
 from agent.doc_paths import located
+from agent.values import asdict, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@ basis; and which lines refuse everybody else.
 """
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.core.text.visible import visible
 from agent.errors import UsageError
+from agent.values import replace
 
 STANDARD = Inputs(listed=0)
 

@@ -15,11 +15,10 @@ def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag
     """Show the reads stored, those on hold and until when, the numbers that never came, and the end
     of the epoch keys. Tell how far witnesses vouch for the receiver's own logs.
     """
-    from dataclasses import asdict
-
     from agent.host.clock import SystemClock, TrustedClock
     from agent.receiver import receiver_status
     from agent.receiver.workplace import Workplace
+    from agent.values import asdict
 
     place = Workplace(folder)
     table = receiver_status.status(place, SystemClock().now())

@@ -3,8 +3,9 @@ lit, and what its motion smears (docs/design/aim.md).
 """
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
+
+from agent.values import dataclass
 
 LEAST_PX = 60.0
 # From 60 px on width gains nothing more (models/recognizer.md); a third in hand for night, noise

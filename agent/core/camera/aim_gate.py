@@ -3,8 +3,9 @@
 Time arrives as seconds of a clock that is never set back.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from agent.values import dataclass, field
 
 WRONG_PINS = 5
 IDLE_S = 30.0  # a phone that has not asked for so long has been put away: another may come in

@@ -8,12 +8,12 @@ vehicle, but for an hour in which only one came.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.core.camera.aim_figures import SHARP, Band, Light, Verdict, sharp_verdict
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
+from agent.values import dataclass, field
 
 # The confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md).
 SURE = 0.9

@@ -4,8 +4,9 @@ Words and numbers, never a picture or a plate (P9).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from agent.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

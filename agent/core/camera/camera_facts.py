@@ -7,12 +7,12 @@ No picture, no plate.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.core.camera.camera_event import Alarm
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, parse_object
+from agent.values import dataclass, field
 
 NAME = "camera.json"
 MAX_BYTES = 4096

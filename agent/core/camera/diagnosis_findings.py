@@ -3,7 +3,6 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.core.camera.camera_event import FIX
 from agent.core.text.visible import visible
 from agent.errors import PlatewardenError
+from agent.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from agent.core.camera.camera_facts import CameraFacts

@@ -5,11 +5,11 @@ No plate.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, parse_object
+from agent.values import dataclass
 
 NAME = "hotlist.json"
 MAX_BYTES = 4096

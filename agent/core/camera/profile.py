@@ -8,8 +8,9 @@ px of the sensor.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from agent.values import dataclass
 
 Limits = Mapping[str, tuple[Any, Any, Any]]
 """What picamera2's `camera_controls` says once the camera is configured: name → least, most,

@@ -4,11 +4,11 @@ Numbers in, alarms out (docs/design/camera-care.md).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from agent.core.camera.aim_figures import DARK, Light
 from agent.core.camera.camera_event import FIX, Alarm, CameraEvent
 from agent.core.camera.diagnosis import BLANK, SCENE_BLURRED
+from agent.values import dataclass, field
 
 EDGES_ACROSS, EDGES_DOWN = 32, 18
 # Looks that must agree before an alarm is raised or cleared: a lorry in front, a headlight or a

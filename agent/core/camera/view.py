@@ -8,11 +8,11 @@ camera must not guess where it may look (docs/ref/aim.md).
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, canonical, malformed, parse_object
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 VERSION = 1
 MAX_BYTES = 16_384

@@ -11,11 +11,12 @@ for a while takes longer to fetch than everything else that a look-up does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -36,6 +35,7 @@ from agent.core.text.schema.notes import Between, Form, MisfitError
 from agent.core.text.schema.section import Section
 from agent.core.text.strict_json import FIRST_YEAR, LAST_YEAR
 from agent.errors import ConfigError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.reading.plate_letters import folded
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

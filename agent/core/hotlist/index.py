@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from agent.core.hotlist.filter import Filter
 from agent.core.hotlist.lead_odds import base_rate_of, densities
 from agent.core.policy.policy import NEVER_RELEASE, TEST, HotlistLimits
 from agent.core.reading.plate_text import PlateText
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,6 @@ by the capture matches no more, and a list that is too old matches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from agent.core.hotlist.index import EPOCH_DAY
 from agent.core.hotlist.lead_odds import posterior, shape_of
 from agent.core.policy.policy import NEVER_RELEASE, Match
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

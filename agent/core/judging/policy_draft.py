@@ -7,13 +7,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
 from agent.core.text.encoding import PIN_PREFIX, b64url
 from agent.errors import PolicyRefusedError, UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import date

@@ -10,9 +10,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agent.core.log.merkle import HASH_BYTES
+from agent.values import dataclass
 
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04  # Ed25519 of a witness, with a time: https://c2sp.org/tlog-cosignature

@@ -5,13 +5,13 @@ between processes and as one line for people.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.core.log.leaf import LeafKind
 from agent.core.log.tally import MOST
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, parse_object
+from agent.values import asdict, dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ where there is one, the tlog-proof of a leaf of the city's log that tells a chec
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.log.checkpoint import Checkpoint, body, parse_body
@@ -20,6 +19,7 @@ from agent.core.log.tlog_proof import (
     parse_proof,
 )
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
+from agent.values import dataclass
 
 MAX_MESSAGE_BYTES = 4_096  # a proof for 2^40 leaves has half of that
 MAX_ANSWER_BYTES = 49_152  # a proof under a checkpoint with a dozen ML-DSA-44 lines

@@ -5,8 +5,6 @@ Source: https://c2sp.org/tlog-cosignature. The Ed25519 kind signs the note's tex
 ML-DSA-44 kind signs witness, time, origin, size and root.
 """
 
-from dataclasses import dataclass
-
 from agent.core.log.checkpoint import (
     COSIGNATURE_ML_DSA_44,
     COSIGNATURE_V1,
@@ -16,6 +14,7 @@ from agent.core.log.checkpoint import (
     parse_verifier_key,
     verifier_key,
 )
+from agent.values import dataclass
 
 TIME_BYTES = 8
 MIN_AT_S, MAX_AT_S = 1_577_836_800, 7_258_118_400  # 2020 to 2200, as every date of ours

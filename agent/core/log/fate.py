@@ -1,7 +1,8 @@
 """What became of a read that was handed over to a broker, as the publisher tells it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from agent.values import dataclass
 
 
 class Fate(StrEnum):

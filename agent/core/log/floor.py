@@ -3,10 +3,10 @@ watch signed, with the sequence numbers that it had given out, as extension line
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from agent.core.log.checkpoint import MAX_SIZE_DIGITS, Checkpoint
 from agent.core.text.strict_json import IDENTIFIER
+from agent.values import dataclass
 
 FILE_NAME = "watch.checkpoint"
 # recipients in one floor, as many as a leaf can name; the numbers of further ones are not kept

@@ -7,11 +7,11 @@ No plate: deliver holds none.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, parse_object
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,8 +8,9 @@ section 2.1, RFC 9162 section 2.1.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import reduce
+
+from agent.values import dataclass
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()

@@ -4,10 +4,10 @@ for `status`.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
+from agent.values import dataclass, field
 
 # Reasons that only a sighting can have for which the hot list asks.
 LISTED = frozenset(

@@ -9,11 +9,11 @@ checkpoint.
 
 import base64
 import binascii
-from dataclasses import dataclass
 
 from agent.core.log.checkpoint import MAX_NOTE_BYTES, MAX_SIZE_DIGITS
 from agent.core.log.leaf import MAX_DETAILS_BYTES, SALT_BYTES
 from agent.core.log.merkle import HASH_BYTES
+from agent.values import dataclass
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 63

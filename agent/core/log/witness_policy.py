@@ -6,9 +6,9 @@ from the city.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from agent.core.log.cosignature import WitnessKey, parse_witness_key
+from agent.values import dataclass, field
 
 MAX_POLICY_BYTES = 262_144
 MAX_LINES = 1_000

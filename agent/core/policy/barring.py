@@ -8,8 +8,9 @@ camera, because what is not known to be permitted is not permitted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

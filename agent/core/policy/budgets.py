@@ -13,9 +13,10 @@ of the same size.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

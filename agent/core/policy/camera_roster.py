@@ -8,7 +8,6 @@ It says nothing of keys: those are in the signed roster of enrolled cameras
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from agent.core.policy.barring import Bar, barred_always
@@ -18,6 +17,7 @@ from agent.core.text.schema.notes import Length
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_blocks import open_blocks
 from agent.errors import PolicyRefusedError
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

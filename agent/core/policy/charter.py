@@ -9,7 +9,6 @@ passes here. The legal name, the diff and the public report are where people see
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from agent.core.policy.schema.fields import Domain, Identifier, Kind, Line, RetentionDays
@@ -25,6 +24,7 @@ from agent.core.text.schema.section import Section, made
 from agent.core.text.suggestion import nearest
 from agent.core.text.toml_document import Document, open_document, read_document
 from agent.errors import PolicyRefusedError
+from agent.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,13 +4,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.core.policy.policy import Decision
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
+from agent.values import dataclass, field
 
 
 @dataclass(slots=True)

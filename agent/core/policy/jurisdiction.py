@@ -7,7 +7,6 @@ is for people to read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from agent.core.policy.schema.fields import Day, Identifier, Jurisdiction, Kind, Line, Place, Road
@@ -15,6 +14,7 @@ from agent.core.policy.schema.tables import tables
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_document import Document, open_document
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import date

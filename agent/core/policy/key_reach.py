@@ -4,11 +4,11 @@ the retention.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.wire.epochs import sealable_until
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import date

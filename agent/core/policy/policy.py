@@ -6,12 +6,12 @@ Nothing here holds a plate, so the network side may import it too (P2). The ques
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PolicyRefusedError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

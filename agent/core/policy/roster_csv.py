@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
 
 from agent.core.policy.barring import PLACES
 from agent.core.text.identifier import IDENTIFIER
 from agent.core.text.suggestion import nearest
 from agent.core.wire.enrolment import MAX_ID
 from agent.errors import ConfigError
+from agent.values import dataclass
 
 HEADER = ("id", "stands", "near", "mount")
 MAX_BYTES = 8 * 1024 * 1024

@@ -6,9 +6,10 @@ Which addresses, a verified policy says (P4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

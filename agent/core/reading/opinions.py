@@ -5,12 +5,12 @@ does not.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from math import fsum, log, prod
 from typing import TYPE_CHECKING
 
 from agent.core.reading.alignment import ADDED_OR_LOST, AT_AN_END, align
 from agent.core.reading.plate_text import CHARACTERS
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

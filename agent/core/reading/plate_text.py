@@ -2,7 +2,7 @@
 (P9).
 """
 
-from dataclasses import dataclass
+from agent.values import dataclass
 
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_LENGTH = 12

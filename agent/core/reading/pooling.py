@@ -15,12 +15,12 @@ order of the reads never matters.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from math import exp, fsum, log
 from typing import TYPE_CHECKING
 
 from agent.core.reading.alignment import align
 from agent.core.reading.plate_text import MAX_LENGTH
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -3,11 +3,11 @@ stills, which people take lying or upside down.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from agent.core.reading.sighting import Frame, PlateRead, Point
+from agent.values import dataclass, replace
 
 QUARTERS = (90, 180, 270)  # degrees clockwise
 # Of 80 drawn plates that stood upside down one was read so surely, and 53 of 80 that stood upright.

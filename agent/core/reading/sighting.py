@@ -3,14 +3,13 @@
 They never leave the camera's process in the clear (P2).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Limit
 from agent.core.time.instant import Instant
+from agent.values import dataclass
 
 Image = NDArray[np.uint8]
 Point = tuple[float, float]

@@ -10,7 +10,6 @@ numbers in `Tracking`. Why: docs/design/tracking.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import fsum
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from agent.core.reading.tracks.likeness import SURE, readable
 from agent.core.reading.tracks.motion import Motion
 from agent.core.reading.tracks.told import Remembered
 from agent.core.reading.voting import vote
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,6 @@ own confidence, the crop is the sharpest.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from agent.core.reading.sighting import MOST_WHEN_LIMITED, Alternative, Sighting
 from agent.core.reading.tracks.likeness import SURE, readable, short, worth
 from agent.core.reading.views import views
 from agent.core.reasons import Limit
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

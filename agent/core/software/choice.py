@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
 from agent.core.software.installed import Installed
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.software.installed import Memory

@@ -4,9 +4,10 @@ and since: up, connected, and with no fault that it did not have before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,12 +4,12 @@ them over a power cut.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.software.software_version import SoftwareVersion, version_in
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 
 from agent.core.reasons import Reason
 from agent.core.software.software_version import SoftwareVersion, version_in
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 STATEMENT_TYP = "platewarden-package"
 """Keeps what the release key signs apart from every other document."""

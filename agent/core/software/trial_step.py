@@ -7,11 +7,11 @@ memory (/run), so a power cut ends every trial by itself, and no step of ours is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agent.core.software.health_verdict import Verdict
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.software.installed import Installed, Memory, Trial

@@ -7,12 +7,12 @@ key, a pin or a plate that stands in the wrong place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from agent.core.text.schema.checks import bare
 from agent.core.text.schema.section import Section
 from agent.core.text.suggestion import nearest
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.core.text.schema.notes import MisfitError
 from agent.core.text.schema_words import in_words
 from agent.errors import ConfigError, ManyFaultsError
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -2,11 +2,11 @@
 values).
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from agent.core.text.rfc3339 import rfc3339
+from agent.values import dataclass
 
 
 def to_millisecond(moment: datetime) -> datetime:

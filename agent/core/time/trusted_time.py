@@ -11,13 +11,13 @@ of the newest timestamp] the operating system is believed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.core.time.instant import ClockTrust, to_millisecond
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,9 +1,8 @@
 """A camera's public keys, as public.json holds them and the city enrols them."""
 
-from dataclasses import dataclass
-
 from agent.core.text.identifier import is_domain
 from agent.core.text.strict_json import Fields, canonical, parse_object, public_jwk
+from agent.values import dataclass
 
 FILE_NAME = "public.json"
 MAX_BYTES = 4_096

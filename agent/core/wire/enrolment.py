@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.core.text.encoding import b64url
@@ -22,6 +21,7 @@ from agent.core.text.strict_json import (
 )
 from agent.core.wire.device_public import DevicePublic
 from agent.errors import UsageError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

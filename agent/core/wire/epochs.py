@@ -3,12 +3,12 @@ Days are UTC days.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import RefusedError
+from agent.values import dataclass
 
 MIN_RETENTION_DAYS = 2
 

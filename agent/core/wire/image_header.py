@@ -5,7 +5,7 @@ OpenCV decodes a cut JPEG without complaint, its lower part grey: a plate there 
 be seen.
 """
 
-from dataclasses import dataclass
+from agent.values import dataclass
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"

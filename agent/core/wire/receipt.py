@@ -3,7 +3,6 @@ became of the lead. Parsing and writing, no cryptography.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +11,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.core.wire.tags import READ_ID, SHA256_HEX
+from agent.values import dataclass
 
 TYP = "platewarden-receipt"
 OUTCOME_TYP = "platewarden-outcome"

@@ -6,7 +6,6 @@ JWS).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from agent.core.text.strict_json import (
@@ -19,6 +18,7 @@ from agent.core.text.strict_json import (
 )
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import VERSIONS, EnvelopeMinimum, Versions, parse_minimum, version_of
+from agent.values import dataclass
 
 ALGORITHM, ENCRYPTION, TAGS_HEADER = "ECDH-ES+A256KW", "A256GCM", "alpr"
 SIGNATURE_ALGORITHM = "Ed25519"

@@ -3,7 +3,6 @@
 """
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.core.text.rfc3339 import rfc3339
@@ -11,6 +10,7 @@ from agent.core.text.strict_json import Fields
 from agent.core.time.instant import ClockTrust
 from agent.core.wire import epochs
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass
 
 VERSION = 1
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly

@@ -3,13 +3,13 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, malformed
 from agent.core.wire import tags as version_1
 from agent.core.wire.tags import MAX_SEQUENCE, READ_ID, Tags
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 KEPT_TAGS = ("v", "read", "device", "recipient")
 """The tags that no version may rename or write differently: a receipt needs them."""

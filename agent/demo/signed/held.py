@@ -4,7 +4,6 @@ holder opens it, until the hold ends; all of it on a copy of the recipient's fol
 
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from agent.receiver.holds.hold_keys import make_holder_key
 from agent.receiver.opener import OpenedRead
 from agent.receiver.store.read_store import ReadStore
 from agent.receiver.workplace import Workplace
+from agent.values import dataclass
 
 CITY, WHO = "City of Exampleville", "the demo's holder"
 _DAYS, _MINUTES = 60, 10

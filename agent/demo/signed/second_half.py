@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit.log_verify import verify
@@ -26,6 +25,7 @@ from agent.demo.signed.half_signed import OTHER_CAMERA, SIGNED, before_the_push
 from agent.demo.signed.held import hold_the_read
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
+from agent.values import dataclass
 
 WITNESS = "witness.example/demo"
 REPORT, REPORT_JSON, CHECKER, ARCHIVE = "report.html", "report.json", "check.html", "archive"

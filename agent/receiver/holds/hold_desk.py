@@ -2,7 +2,6 @@
 and has them kept and ended before any epoch key is destroyed.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from agent.receiver.holds.hold_parts import HoldParts
 from agent.receiver.logs.own_log import LogPlace
 from agent.receiver.opener import holds_plate
 from agent.receiver.store.holds.held_reads import HeldRead, KeptHold
+from agent.values import dataclass
 from agent.verifying.hold_check import SignedHold, claimed_hold, require_current, verify_hold
 
 if TYPE_CHECKING:

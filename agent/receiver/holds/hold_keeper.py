@@ -6,7 +6,6 @@ each read's row, its leaf; at the end the key, the rows, the leaf.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from agent.receiver.holds.hold_parts import HoldParts
 from agent.receiver.holds.resealed_read import Kept, sealed_twice
 from agent.receiver.opener import opened_by
 from agent.receiver.store.holds.held_reads import HeldRead, KeptHold
+from agent.values import dataclass, field
 from agent.verifying.hold_check import SignedHold, claimed_hold, verify_hold
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
 """What holds need of their receiver."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.wire.holds.hold_rules import HoldRules
 from agent.receiver.opener import Opener
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

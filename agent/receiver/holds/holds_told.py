@@ -2,12 +2,12 @@
 `receiver doctor`. Never a plate, nor a case.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.receiver.holds.hold_keeper import open_holds
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant

@@ -4,7 +4,6 @@ around that, to the receiver's key of the hold. Whoever opens it checks the came
 
 import hashlib
 import io
-from dataclasses import dataclass
 
 import pyrage
 
@@ -25,6 +24,7 @@ from agent.core.wire.versions import VERSIONS, Versions
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.opener import OpenedRead, opened_by
 from agent.receiver.store.holds.held_reads import HeldRead
+from agent.values import dataclass
 from agent.verifying.envelope_check import EnvelopeVerifier
 
 VERSION = 1

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import private_folder, remove, storage_error, write_new
 from agent.disk.private_file import read_private
 from agent.errors import EnvelopeRefusedError, StorageError, UsageError
+from agent.values import dataclass
 
 FOLDER, SUFFIX = "accounts", ".json"
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from agent.receiver.inbox.case_file.case_file import TakenBy, case_file
 from agent.receiver.inbox.lead_view import LeadLine, OpenedLead
 from agent.receiver.inbox.lead_words import PAGE_BANNER, TEST_BANNER
 from agent.receiver.inbox.sign_in import Grant, Session
+from agent.values import dataclass
 
 NOTICE = "Delete this file by its deadline: no key reaches it any more."
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run

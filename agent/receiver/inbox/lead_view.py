@@ -3,7 +3,6 @@ in, values out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,7 @@ from agent.core.wire.tags import Tags
 from agent.receiver.inbox.lead_words import DOUBTFUL, LEVELS, is_test, odds
 from agent.receiver.opener import OpenedRead
 from agent.receiver.store.acts.lead_acts import LeadState
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

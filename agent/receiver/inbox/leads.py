@@ -5,7 +5,6 @@ Each act is in the access log before anything is shown.
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
@@ -27,6 +26,7 @@ from agent.receiver.opened_reads import opened_reads
 from agent.receiver.opener import OpenedRead, holds_plate
 from agent.receiver.store.acts.lead_acts import OUTCOMES, Act, ActKind, state_of
 from agent.receiver.workplace import Workplace
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant

@@ -7,7 +7,6 @@ that keeps a lead (headers), a request without an end.
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.receiver.inbox.sign_in import Session
+from agent.values import dataclass, field
 
 COOKIE = "inbox"
 MAX_BODY_BYTES = 8_192

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +43,7 @@ from agent.receiver.inbox.pages import Pages
 from agent.receiver.inbox.sign_in import SignIn
 from agent.receiver.store.acts.lead_acts import ActKind
 from agent.receiver.workplace import Workplace
+from agent.values import replace
 
 if TYPE_CHECKING:
     from agent.ports import Clock

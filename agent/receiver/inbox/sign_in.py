@@ -6,9 +6,9 @@ taken once), a desk left alone (idle sessions end), and forged forms (a token in
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
 
 from agent.receiver.inbox.accounts import Account, AccountFolder, nobody
+from agent.values import dataclass, field
 
 LONGEST_SESSION_S = 12 * 3600.0
 MOST_SESSIONS = 200

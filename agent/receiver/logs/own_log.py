@@ -5,7 +5,6 @@ folder, a key and an origin.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from agent.core.text.strict_json import public_jwk
 from agent.disk.atomic_file import private_folder, write_atomic
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,12 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError, NetworkError
+from agent.values import dataclass
 
 RING_S = 15.0
 """All of one ring, from dialling to the answer."""

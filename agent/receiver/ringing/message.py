@@ -8,12 +8,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from agent.core.policy.policy import TEST
 from agent.core.text.rfc3339 import rfc3339
+from agent.values import dataclass
 
 TYPE = "platewarden.lead.waiting"
 MOST_CAMERAS = 20  # in one message

@@ -6,7 +6,6 @@ Nothing here is in the way of storing or of receipts: it runs in a process of it
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +16,7 @@ from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.ringing.ringers import Ringer, ringer_of
 from agent.receiver.store.ring_queue import LONGEST_PAUSE_S, Claim, RingQueue, pause_s
 from agent.receiver.workplace import Workplace
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

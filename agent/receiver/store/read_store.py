@@ -1,7 +1,6 @@
 """What receiver, status, doctor and `open` need of the place where sealed reads are kept."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from agent.core.wire.versions import EnvelopeMinimum
 from agent.receiver.store.acts.lead_acts import LeadActs
 from agent.receiver.store.holds.held_reads import HeldReads
 from agent.receiver.store.ring_queue import RingQueue
+from agent.values import dataclass
 
 KEEP_REJECTIONS_DAYS = 30
 Name = tuple[str, str]

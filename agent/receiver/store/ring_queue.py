@@ -3,9 +3,10 @@ it; and whoever rings has the ringer for himself meanwhile.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from agent.values import dataclass
 
 MOST_AT_ONCE = 500
 """Reads that one ring tells of. More wait for the next one."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from agent.software.package_check import check_package
 from agent.software.running_version import running, this_machine
 from agent.software.unit_control import SystemdUnits
 from agent.software.version_store import VersionStore
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.software.choice import Choice, Machine, Signed

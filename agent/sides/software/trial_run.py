@@ -4,7 +4,6 @@ disk decides, so a run that was killed is taken up by the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
@@ -12,6 +11,7 @@ from agent.core.software.health_verdict import Seen, Verdict, judge, lacking
 from agent.core.software.installed import TRIES, Memory
 from agent.core.software.trial_step import Act, View, next_act
 from agent.software.memory_file import keep_memory, read_memory
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,13 +3,13 @@ small file of deliver's, so that a start does not count anew.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.camera.health.health_message import MOST
 from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.values import dataclass
 
 MAX_BYTES = 256
 _WHERE = "health.json"

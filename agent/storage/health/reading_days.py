@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from agent.core.camera.health.reading_quality import MOST_DAYS, ReadingDay
 from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.values import dataclass
 
 NAME = "reading.json"
 MAX_BYTES = 65_536

@@ -4,12 +4,12 @@ that none changes without its leaf.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import rfc3339
 from agent.storage.log_reader import snapshot
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,7 +6,6 @@ no MONTANA: its own letters are far likelier.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.alignment import align
+from agent.values import dataclass
 from agent.vision.issuer.legends import parts, state_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # behind CTC's blank, as the network gives them

@@ -1,10 +1,11 @@
 """The closed list of what US plates say of their issuer, from legends.toml."""
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from agent.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 that stands still is read a few times, then when the detector has looked again.
 """
 
-from dataclasses import dataclass
-
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead
 from agent.ports import PlateReader
+from agent.values import dataclass
 from agent.vision.aligner import Known
 
 # Of one look of the detector. More reads of a picture in which nothing moves say nothing new.

@@ -5,7 +5,6 @@ A light that rises or falls everywhere is no change, nor is noise; what moves al
 ever bringing a plate, as a tree in the wind, counts less and less.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import cv2
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Frame, Image
 from agent.light_meter import luminance
+from agent.values import dataclass
 
 # Over the frame's width. The narrowest plate that the detector finds is nearly two cells wide.
 CELLS_ACROSS = 80

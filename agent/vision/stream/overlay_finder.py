@@ -6,7 +6,6 @@ something comes before them, which hides or darkens the plate too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from agent.core.reading.tracks.motion import apart, grown
 from agent.core.reasons import Limit
 from agent.light_meter import luminance
 from agent.ports import PlateDetector
+from agent.values import dataclass, field, replace
 
 # What a detector's box trembles by: in plate widths, and as a ratio of widths.
 IN_PLACE, SAME_SIZE = 0.1, 1.15

@@ -5,13 +5,13 @@ Mitigates against: a part of a plate, or its mirror image, told as another car's
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from agent.core.reading.sighting import Image, PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
+from agent.values import dataclass
 from agent.vision.ctc import Reading, middles
 from agent.vision.plate_views import CLOSE, TOLD_AS_SURE, View, Views, network_input
 from agent.vision.whole.wholeness import Missing, Sight

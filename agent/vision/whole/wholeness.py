@@ -8,7 +8,6 @@ Training: `python -m models.training.whole.train`, after every training of anoth
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Image, PlateBox
+from agent.values import dataclass
 from agent.vision.grey import standardised
 from agent.vision.straight_plate import aspect_of, straightened
 from agent.vision.syntax import FLOOR, weight

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-from dataclasses import dataclass
 
 from agent.audit.leaf_tables import no_formula
 from agent.city.report.bands import Band, Cell
 from agent.city.report.report_tables import Period, Pin, Report, require
 from agent.errors import UsageError
+from agent.values import dataclass
 
 VERSION = 1
 MAX_LOGS = 20_000

@@ -5,7 +5,6 @@ is made of. They stand in the report, so that whoever makes it again needs no ot
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,6 +19,7 @@ from agent.errors import UsageError
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_reader import database_of
 from agent.storage.log_schema import COSIGNED_FILE
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

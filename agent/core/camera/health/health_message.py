@@ -6,7 +6,6 @@ checkpoint's second line is a number, so neither can be taken for the other.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -28,6 +27,7 @@ from agent.core.text.strict_json import (
     parse_object,
 )
 from agent.core.time.instant import ClockTrust
+from agent.values import dataclass
 
 HEADER = b"platewarden-health/1\n"
 MAX_MESSAGE_BYTES = 2_048  # all members at their longest, and a signature

@@ -5,13 +5,13 @@ read a network that watch has not (P2).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from agent.core.camera.camera_event import Alarm
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust
+from agent.values import dataclass, field
 
 DEGREES = 5  # steps of the temperature
 TENTHS = 10  # steps of how full the outbox is

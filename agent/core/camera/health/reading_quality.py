@@ -6,12 +6,12 @@ No text, no time of day: only what a day adds up to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
 from agent.core.camera.health.health_report import Reading
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

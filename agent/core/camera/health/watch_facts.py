@@ -5,7 +5,6 @@ Words of closed lists and whole hours: so little that nothing of a plate could h
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.camera.camera_event import Alarm
@@ -14,6 +13,7 @@ from agent.core.camera.health.health_report import Reading, to_the_hour
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, parse_object
 from agent.core.time.instant import ClockTrust
+from agent.values import dataclass
 
 MAX_BYTES = 1_024
 _WHERE = "watch.health"

@@ -5,7 +5,6 @@ sorted; or the whole list is refused.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from agent.core.hotlist.intake.ncic import NcicReader
 from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE
 from agent.errors import ConfigError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +26,7 @@ from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.core.text.schema.notes import Form, Length, MisfitError
 from agent.core.text.schema.section import Section, made
 from agent.errors import ConfigError, ManyFaultsError, PolicyRefusedError
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,6 @@ unknown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from agent.core.hotlist.entry import MAX_VALIDITY_DAYS
 from agent.core.hotlist.intake.lines import MAX_LINE_BYTES
 from agent.core.hotlist.intake.ncic_fit import require_fits
 from agent.errors import UsageError
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.intake.lines import lines_told
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import date

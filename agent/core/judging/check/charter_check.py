@@ -7,13 +7,13 @@ refuse the same policies.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.core.judging.check.finding import Because, Finding, at
 from agent.core.policy.schema.fields import retention_days
 from agent.core.policy.schema.tables import names, raw
 from agent.core.reasons import Reason
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

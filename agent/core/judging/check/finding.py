@@ -4,10 +4,10 @@ word, and the next step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from agent.core.reasons import Reason
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

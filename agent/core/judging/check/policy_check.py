@@ -4,7 +4,6 @@ fault at once (docs/ref/policy-check.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +18,7 @@ from agent.core.policy.schema.policy_file import open_policy
 from agent.core.policy.schema.tables import bars, names, raw
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, PolicyRefusedError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

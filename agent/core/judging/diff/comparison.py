@@ -10,7 +10,6 @@ policy did not allow.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import product
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from agent.core.judging.explain.explanation import ANY_CAMERA, Part, alike, parts_of_day, sighted
 from agent.core.policy.decide import decide
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

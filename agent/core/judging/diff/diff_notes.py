@@ -4,10 +4,10 @@ same in other words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.core.judging.diff.comparison import Kind
+from agent.values import dataclass, fields, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

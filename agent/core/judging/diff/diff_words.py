@@ -4,7 +4,6 @@ what else it changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from agent.core.judging.diff.diff_notes import Change, Note, notes
 from agent.core.judging.explain.explanation import hours
 from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

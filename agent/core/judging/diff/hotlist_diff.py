@@ -4,13 +4,13 @@ entries by hand. Mitigates against: a second hand that goes while nobody looks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.judging.diff.comparison import Kind
 from agent.core.judging.diff.diff_notes import Change
 from agent.core.policy.schema.hotlist_rules import signer_named
 from agent.core.text.plain_words import quoted_names
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

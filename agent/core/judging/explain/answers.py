@@ -4,7 +4,6 @@ which lines refuse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.judging.explain.explanation import Scope, grants, tally, whole_refusal
@@ -15,6 +14,7 @@ from agent.core.policy.camera_roster import in_place
 from agent.core.reasons import Reason
 from agent.core.text.plain_words import plain_day
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ file:line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.core.text.toml_document import read_document
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,6 @@ and one camera for all that no line tells apart.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from agent.core.policy.policy import Circumstances, Match
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

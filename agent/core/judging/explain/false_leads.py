@@ -10,11 +10,11 @@ summed over a day's traffic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.lead_odds import BASE_RATE, OTHER_STATES
 from agent.core.wire.match_level import MatchLevel
+from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,8 +5,9 @@ A camera knows no law: `policy check` asks it before a policy is signed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.policy.jurisdiction import Fact, Profile

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.policy.schema.hotlist_rules import signer_named
 from agent.core.text.plain_words import quoted_names
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

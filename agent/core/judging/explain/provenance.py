@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from agent.core.text.plain_words import plain_day, quoted_names
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

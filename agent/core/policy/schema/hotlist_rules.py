@@ -5,13 +5,13 @@ number, and the limits above which a camera refuses a list (docs/ref/policy.md).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from agent.core.policy.schema.fields import WEAK_KEYS
 from agent.core.policy.schema.tables import tables
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section, made
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

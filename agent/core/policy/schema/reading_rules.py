@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from agent.core.text.schema.notes import Between
 from agent.core.text.schema.section import Section
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.text.toml_document import Document

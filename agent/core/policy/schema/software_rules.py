@@ -4,13 +4,13 @@ of the city's signers must release it, and below which version no camera goes (d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from agent.core.policy.schema.hotlist_rules import SigningKey
 from agent.core.software.software_version import SoftwareVersion, parse_version
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.core.text.toml_document import Document

@@ -4,7 +4,6 @@ and after how many hours without them a camera stops releasing (docs/ref/policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from agent.core.log.checkpoint import parse_verifier_key
@@ -12,6 +11,7 @@ from agent.core.log.cosignature import parse_witness_key
 from agent.core.log.witness_policy import Witness, WitnessPolicy, k_of
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

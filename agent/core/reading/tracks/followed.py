@@ -5,12 +5,12 @@ was told.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING
 
 from agent.core.reading.tracks.likeness import part, readable, worth
 from agent.core.reasons import Limit
+from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ Distances are in widths of the plate, so that near and far, small frames and lar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import hypot
 
 from agent.core.reading.overlap import Box, same_plate
+from agent.values import dataclass, field
 
 SMOOTHING_S = 0.05  # a detector's boxes tremble; a vehicle's speed does not
 PREDICTED_S = 1.0  # nobody drives straight on for longer than that

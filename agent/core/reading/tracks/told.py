@@ -6,12 +6,12 @@ In memory only, for minutes, and bounded: a restart forgets it (P1, P9). No pict
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.reading.tracks.likeness import HALF, part_of, similarity
 from agent.core.reading.tracks.motion import apart, grown
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

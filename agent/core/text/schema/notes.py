@@ -4,8 +4,9 @@ written into a value; and what is said of a value that does not fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     import re

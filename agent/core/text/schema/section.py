@@ -8,7 +8,6 @@ same values.
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass
 from functools import cache
 from typing import (
     TYPE_CHECKING,
@@ -26,6 +25,7 @@ from agent.core.text.schema.checks import WRONG, check_of, wrong
 from agent.core.text.schema.notes import Misfit, MisfitError
 from agent.core.text.strict_json import parse_object
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,9 +109,13 @@ class Section:
         return type(self)(**(vars(self) | changes))
 
     def __setattr__(self, name: str, value: object) -> None:
+        from dataclasses import FrozenInstanceError
+
         raise FrozenInstanceError(f"cannot set {name}: a {type(self).__name__} is frozen")
 
     def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
         raise FrozenInstanceError(f"cannot remove {name}: a {type(self).__name__} is frozen")
 
     def __eq__(self, other: object) -> bool:

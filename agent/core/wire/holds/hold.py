@@ -4,7 +4,6 @@ sealed to a holder. Parsing and writing, no cryptography.
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.reasons import Reason
@@ -13,6 +12,7 @@ from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.core.wire.holds.hold_rules import HoldRules
 from agent.core.wire.tags import READ_ID
 from agent.errors import EnvelopeRefusedError
+from agent.values import dataclass
 
 TYP = "platewarden-hold"
 VERSION = 1

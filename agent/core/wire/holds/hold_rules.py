@@ -3,11 +3,11 @@ holders of the city's root sign it for recipients. Parsing and writing, no crypt
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object, public_jwk
+from agent.values import dataclass
 
 TYP = "platewarden-hold-rules"
 VERSION = 1

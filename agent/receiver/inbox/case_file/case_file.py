@@ -1,6 +1,5 @@
 """What a case file says of one lead, in the inbox's own order: as a lead, never as a fact (P10)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.text.rfc3339 import rfc3339
@@ -8,6 +7,7 @@ from agent.core.wire import image_header
 from agent.receiver.inbox.case_file.tagged_pdf import COLOURS, MARGIN, WIDTH, TaggedPdf
 from agent.receiver.inbox.lead_view import LeadLine, OpenedLead
 from agent.receiver.inbox.lead_words import PAGE_BANNER, TEST_BANNER
+from agent.values import dataclass
 
 LANGUAGE = "en-US"
 _SIZE, _LABEL = 9.0, 110.0

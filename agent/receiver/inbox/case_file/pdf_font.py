@@ -4,11 +4,12 @@ Both fonts are parts of DejaVu Sans; tests/support/case_fonts.py made them and t
 """
 
 import json
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import pydyf
+
+from agent.values import dataclass
 
 REGULAR = ("DejaVuSans.ttf", "DejaVuSans.json")
 BOLD = ("DejaVuSans-Bold.ttf", "DejaVuSans-Bold.json")

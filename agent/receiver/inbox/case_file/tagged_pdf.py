@@ -8,7 +8,6 @@ of embedded fonts: nothing in them is ever read as PDF.
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
@@ -16,6 +15,7 @@ import pydyf
 
 from agent.core.wire.image_header import ImageHeader
 from agent.receiver.inbox.case_file.pdf_font import BOLD, REGULAR, PdfFont, loaded
+from agent.values import dataclass, field
 
 WIDTH, HEIGHT = 612.0, 792.0
 """US Letter, in points of 1/72 inch."""

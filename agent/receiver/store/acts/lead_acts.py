@@ -3,12 +3,12 @@ deadline; who looked stays in the access log.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from agent.core.wire.receipt import Disposition
+from agent.values import dataclass
 
 Name = tuple[str, str]
 """Camera and read id."""

@@ -3,9 +3,10 @@ holder and to the receiver's own key of that hold, and goes when the hold ends.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from agent.values import dataclass
 
 Name = tuple[str, str]
 """Camera and read id."""

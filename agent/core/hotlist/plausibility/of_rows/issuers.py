@@ -8,10 +8,10 @@ in ISO 3166.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from agent.core.text.toml_document import read_document
+from agent.values import dataclass, field, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
