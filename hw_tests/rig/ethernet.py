@@ -7,11 +7,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from hw_tests.rig.options import Options
 
 # The networks of RFC 5737 are routed nowhere. But a machine may use one itself, and must not lose
 # its own network to a test.
+PREFIX = "pwrig"  # then the process that laid the cable
 NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 LOOPBACK = "127.0.0.1"
 
@@ -48,8 +50,10 @@ def ethernet(options: Options) -> Iterator[Ethernet]:
             "without it broker and camera meet on loopback, uncaptured",
         )
     else:
-        name = f"pwrig{os.getpid()}"
+        name = f"{PREFIX}{os.getpid()}"
         try:
+            for old in left_over(_ip("netns", "list")):
+                _remove(old)
             network = free_network(_ip("-4", "route", "show", "table", "all"))
             _lay(name, network)
         except (OSError, LookupError, subprocess.CalledProcessError) as error:
@@ -78,6 +82,15 @@ def free_network(routes: str) -> str:
         if f"{network}." not in routes:
             return network
     raise LookupError(f"every one of {', '.join(NETWORKS)} is in use here")
+
+
+def left_over(namespaces: str, processes: Path = Path("/proc")) -> list[str]:
+    """Cables of runs that were killed: nobody took them away, and each holds one of three networks.
+
+    `namespaces`: as `ip netns list` prints them.
+    """
+    names = [line.split()[0] for line in namespaces.splitlines() if line.startswith(PREFIX)]
+    return [name for name in names if not (processes / name.removeprefix(PREFIX)).exists()]
 
 
 def _ip(*words: str) -> str:

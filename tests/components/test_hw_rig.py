@@ -13,7 +13,7 @@ import pytest
 from agent.bundles.hotlist_file import files_in, list_folder
 from hw_tests.rig import chart, fiducial, probe, screen
 from hw_tests.rig.device import Device, DeviceError
-from hw_tests.rig.ethernet import NETWORKS, Ethernet, free_network
+from hw_tests.rig.ethernet import NETWORKS, Ethernet, free_network, left_over
 from hw_tests.rig.options import Options, RigError, parse
 from hw_tests.rig.sniffer import Flow, flow_of
 from hw_tests.rig.world import World
@@ -297,3 +297,10 @@ def test_the_hot_list_goes_to_the_camera_with_the_city_s_folder(tmp_path):
     lists = list_folder(given["city"])
     assert files_in(lists)
     assert given[lists.name] == lists
+
+
+def test_the_cable_of_a_killed_night_is_taken_away(tmp_path):
+    """Three of them took every network, and each later night skipped what needs a cable."""
+    (tmp_path / "77").mkdir()
+    listed = "pwrig5 (id: 1)\npwrig77 (id: 0)\nother\npwrig9\n"
+    assert left_over(listed, tmp_path) == ["pwrig5", "pwrig9"]
