@@ -25,9 +25,21 @@ def open_private(path: Path, what: str) -> int:
 def create_private(path: Path, what: str) -> None:
     """Make the file before SQLite would with the umask's mode; its -wal and -shm inherit this one.
 
+    One that is there is never opened: closing it would take away the locks of every connection that
+    this process has to it (sqlite.org/howtocorrupt.html, 2.2). The next program that looks into the
+    database would then delete the log of the newest writes under them.
+
     Raises StorageError.
     """
-    os.close(open_private(path, what))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise StorageError(
+                f"{what}: not a regular file", where=path, fix="move it away"
+            ) from None
+    except OSError as error:
+        raise storage_error(error, path, what) from None
 
 
 def credential_or(path: Path) -> Path:
