@@ -38,13 +38,13 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils pdfimages:poppler-utils pdfinfo:poppler-utils pdffonts:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
-PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
+PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper readelf:binutils x86_64-linux-gnu-gcc:gcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium $(PROGRAMS_deb)
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2 faketime:faketime
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
 PROGRAMS_fleet-demo := mosquitto:mosquitto postgres:postgresql
 PROGRAMS_fleet := $(PROGRAMS_tree) mosquitto:mosquitto postgres:postgresql
-PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
+PROGRAMS_boot := $(PROGRAMS_tree) readelf:binutils x86_64-linux-gnu-gcc:gcc systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
 PROGRAMS_models := npm:npm
 PROGRAMS_stream := git:git
 LOOKS := $(addprefix programs-,quick test faults hw deb tree fleet fleet-demo boot models stream)

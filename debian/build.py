@@ -5,6 +5,7 @@ build the packages per suite and architecture.
 import argparse
 import hashlib
 import os
+import platform
 import re
 import runpy
 import shutil
@@ -196,6 +197,22 @@ def build_again(suite: str, architecture: str, wheels: Path, work: Path, out: Pa
         print(f"{digest}  {name}", flush=True)
 
 
+def look_for_programs(architectures: list[str]) -> None:
+    """Stop before anything is fetched where a program is missing; say which package has it."""
+    wanted = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "readelf": "binutils"}
+    for machine in (MACHINES[architecture] for architecture in architectures):
+        native = machine == platform.machine()
+        wanted[f"{machine}-linux-gnu-gcc"] = (
+            "gcc" if native else f"gcc-{machine.replace('_', '-')}-linux-gnu"
+        )
+    missing = {name: package for name, package in wanted.items() if not shutil.which(name)}
+    if missing:
+        raise SystemExit(
+            f"missing: {' '.join(missing)}. "
+            f"Type: sudo apt-get install --no-install-recommends {' '.join(missing.values())}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", choices=SUITES, action="append")
@@ -211,11 +228,8 @@ def main() -> None:
         help="write debian/wheels.sha256 from what pip fetches now, and build nothing",
     )
     given = parser.parse_args()
-    if not given.renew and not all(map(shutil.which, ("dpkg-buildpackage", "dh"))):
-        raise SystemExit(
-            "debhelper is missing. "
-            "Type: sudo apt-get install --no-install-recommends debhelper dpkg-dev"
-        )
+    if not given.renew:
+        look_for_programs(given.architecture or list(MACHINES))
     for suite in given.suite or SUITES:
         for architecture in given.architecture or MACHINES:
             wheels = given.work.resolve() / f"wheels-{suite}-{architecture}"

@@ -311,6 +311,8 @@ def lay_out_wheels(folder: Path, sides: dict[str, Path], minor: int) -> None:
         wanted = wheels_of(side, wheels, minor) - (receivers if side == "city" else set())
         for name in sorted(wanted):
             unpack(wheels[name], into / PRIVATE)
+        if "opencv-python-headless" in wanted:
+            runpy.run_path(str(ROOT / "debian/absent.py"))["leave_out"](into / PRIVATE)
 
 
 def unpack(wheel: Path, into: Path) -> None:
