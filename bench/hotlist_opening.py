@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from agent.bundles.layout import HOTLIST_PATH, city_file, group_path
-from agent.city.hotlist_ciphertexts import Cameras, Kept, seal
+from agent.city.hotlist_ciphertexts import seal
+from agent.city.hotlist_kept import Cameras, Kept
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.errors import PlatewardenError
 from bench.one_run import report_beside_base

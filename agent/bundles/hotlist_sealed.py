@@ -2,9 +2,9 @@
 
 For watch alone: a process that imports this module can hold plates (P2).
 
-`hotlist.age` and `manual.age` are encrypted to the list's own key (age, X25519), and that key to
-each camera. A city that has not handed the paths of these keys out yet encrypts both files to all
-cameras: then a camera opens them with its own key.
+`hotlist.age`, `changes.age` and `manual.age` are encrypted to the list's own key (age, X25519), and
+that key to each camera. A city that has not handed the paths of these keys out yet encrypts both
+files to all cameras: then a camera opens them with its own key.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from agent import boundary
 from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.bundles.hotlist_keys import key_for
 from agent.bundles.layout import (
+    CHANGES_PATH,
     GROUP_PATHS,
     HOTLIST_PATH,
     MANUAL_PATH,
@@ -29,6 +30,7 @@ from agent.bundles.layout import (
 from agent.core.camera.hotlist_facts import NEVER
 from agent.core.hotlist.builder import ListBuilder
 from agent.core.hotlist.categories import AllowList
+from agent.core.hotlist.changes import with_changes
 from agent.core.hotlist.compiled_format import decode
 from agent.core.hotlist.index import HotList, hotlist_of
 from agent.core.hotlist.intake.compiled_rows import compile_rows
@@ -69,7 +71,7 @@ def open_hotlist(
     """
     wanted = frozenset(categories)
     identity = _list_key(folder, identity)
-    compiled = decode(bytearray(_opened(folder, HOTLIST_PATH, identity)), city_file(HOTLIST_PATH))
+    compiled = decode(bytearray(_list_bytes(folder, identity)), city_file(HOTLIST_PATH))
     manual = ManualList()
     if (folder / city_file(MANUAL_PATH)).exists():
         manual = parse_manual(_opened(folder, MANUAL_PATH, identity), city_file(MANUAL_PATH))
@@ -106,20 +108,31 @@ def _list_key(folder: Path, identity: pyrage.x25519.Identity) -> pyrage.x25519.I
         try:
             sealed = key_for(group, str(identity.to_public()))
             if sealed is not None:
-                text = _decrypted(sealed, identity, file.name).decode("ascii")
+                text = decrypted(sealed, identity, file.name).decode("ascii")
                 return pyrage.x25519.Identity.from_str(text)
         except (ValueError, pyrage.IdentityError):
             raise _not_for_us(file.name) from None
     return identity
 
 
+def _list_bytes(folder: Path, identity: pyrage.x25519.Identity) -> bytes:
+    """The imported list, whole: with its changes, where any are signed beside it. Without them
+    the older list is nobody's: it may hold what was found since.
+    """
+    data = _opened(folder, HOTLIST_PATH, identity)
+    if not (folder / city_file(CHANGES_PATH)).exists():
+        return data
+    return with_changes(data, _opened(folder, CHANGES_PATH, identity), city_file(CHANGES_PATH))
+
+
 def _opened(folder: Path, path: str, identity: pyrage.x25519.Identity) -> bytes:
     file = folder / city_file(path)
     sealed = read_input(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none")
-    return _decrypted(sealed, identity, file.name)
+    return decrypted(sealed, identity, file.name)
 
 
-def _decrypted(sealed: bytes, identity: pyrage.x25519.Identity, where: str) -> bytes:
+def decrypted(sealed: bytes, identity: pyrage.x25519.Identity, where: str) -> bytes:
+    """Raises BundleRefusedError."""
     opened = io.BytesIO()
     try:
         # `decrypt` takes thirty times as long: it gives its bytes one by one

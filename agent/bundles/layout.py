@@ -32,6 +32,7 @@ CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"
 HOTLIST_PATH, MANUAL_PATH = "hotlist/hotlist.age", "hotlist/manual.age"
+CHANGES_PATH = "hotlist/changes.age"
 SOFTWARE_PATH = "software/release.json"
 GROUP_PATHS, KEY_GROUPS = "hotlist/cameras/*.keys", 128
 """A list is encrypted to a key of its own, and that key to each camera, in as many files. The
@@ -102,7 +103,7 @@ ROLES = {
             1,
             online=True,
             lifetime=timedelta(days=2),
-            paths=(HOTLIST_PATH, MANUAL_PATH, GROUP_PATHS),
+            paths=(HOTLIST_PATH, CHANGES_PATH, MANUAL_PATH, GROUP_PATHS),
             required=False,
         ),
         RoleRule(
@@ -127,6 +128,7 @@ MAX_TARGET_BYTES = {
     CITY_ROOT_PATH: 4 * _KIB,
     # The compiled list's own limit, and what encryption adds. A camera's settings usually set less.
     HOTLIST_PATH: 513 * _MIB,
+    CHANGES_PATH: 129 * _MIB,  # at most a quarter of the list is sent as changes
     MANUAL_PATH: 8 * _MIB,
     SOFTWARE_PATH: 64 * _KIB,
 }

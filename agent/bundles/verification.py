@@ -14,6 +14,7 @@ from agent.bundles import metadata_rules
 from agent.bundles.generation import CITY, METADATA, Facts
 from agent.bundles.inbox import CONFIG, METADATA_URL, TARGETS_URL
 from agent.bundles.layout import (
+    CHANGES_PATH,
     CITY_PATH,
     HOTLIST_PATH,
     POLICY,
@@ -245,7 +246,8 @@ class Verification:
                 "max_bundle_bytes",
             )
         for path, file in wanted:
-            if path == HOTLIST_PATH and file.length > self._limits.max_hotlist_bytes:
+            listed = path in {HOTLIST_PATH, CHANGES_PATH}
+            if listed and file.length > self._limits.max_hotlist_bytes:
                 raise self._too_large(
                     f"{path} holds {file.length} bytes; "
                     f"at most {self._limits.max_hotlist_bytes} are taken",

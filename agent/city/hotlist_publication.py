@@ -20,7 +20,7 @@ from agent.bundles.hotlist_file import (
     read_manual,
 )
 from agent.bundles.hotlist_hands import lawful, left_out, require_within
-from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
+from agent.bundles.layout import CHANGES_PATH, HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
 from agent.bundles.repository.assembly import require_holds_online, sign
 from agent.bundles.repository.next_version import next_version
 from agent.bundles.repository.pending_files import keep_pending
@@ -28,16 +28,9 @@ from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.city_log import city_log
-from agent.city.hotlist_ciphertexts import (
-    Cameras,
-    Kept,
-    Sealed,
-    cameras_of,
-    hashes,
-    read_kept,
-    seal,
-    write_kept,
-)
+from agent.city.hotlist_changes import Before
+from agent.city.hotlist_ciphertexts import Sealed, seal
+from agent.city.hotlist_kept import Cameras, Kept, cameras_of, hashes, read_kept, write_kept
 from agent.city.hotlist_overview import issuers_in
 from agent.city.publication import as_published, publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
@@ -70,7 +63,8 @@ class Sent:
 
     `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or
     `unchanged`. `outcome`: what a camera makes of what is published; None without an online key.
-    `left_out`: additions by hand that wait for a second hand.
+    `left_out`: additions by hand that wait for a second hand; `changes`: what the changes of the
+    list have, sealed, in bytes; 0: none were encrypted now.
     """
 
     how: str
@@ -83,6 +77,7 @@ class Sent:
     published: bool
     outcome: Done | None
     left_out: int = 0
+    changes: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -112,6 +107,7 @@ class Sent:
             "entries": self.entries,
             "cameras": self.cameras,
             "left_out": self.left_out,
+            "changes_bytes": self.changes,
             **times,
             **(_told_of(self.outcome) if self.outcome else {}),
         }
@@ -127,8 +123,9 @@ class Sent:
             f"version {self.version}, {self.entries} entries for {self.cameras} cameras, "
             f"until {self.expires:%Y-%m-%d %H:%M} UTC"
         )
+        as_changes = f" as changes of {self.changes:,} bytes" if self.changes else ""
         return (
-            f"{self.how} and "
+            f"{self.how}{as_changes} and "
             f"{'published' if self.published else 'signed; `bundle publish --renew` takes it'}: "
             f"{what}"
         )
@@ -145,12 +142,17 @@ class _List:
 
 
 def publish_list(
-    folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
+    folder: Path,
+    signer: Signer,
+    online: Signer | None,
+    at: Callable[[bool], datetime],
+    *,
+    whole: bool = False,
 ) -> Sent:
     """Encrypt, sign and publish.
 
     Does nothing where the same list for the same cameras is published and not half through its
-    life. Raises what the parts raise.
+    life. `whole`: encrypt it anew all the same, and no changes. Raises what the parts raise.
     """
     city = CityRepository(folder)
     published, pending = _published(city), city.pending()
@@ -162,16 +164,18 @@ def publish_list(
     texts = drafts.published_texts(city, published)
     cameras = _cameras(texts, published, folder)
     listed, before = _read(folder, now, _rules(texts, folder)), published.role(HOTLIST)
-    digest, kept = cameras.digest(listed.files), read_kept(folder)
+    digest, kept = cameras.digest(listed.files), Kept() if whole else read_kept(folder)
     same = before is not None and kept.is_of(digest, before.signed)
     fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
-    outcome = None
+    outcome, sealed = None, None
     if same and fresh and before is not None:
         how, metadata, out = "unchanged", before, True
         outcome = as_published(city, published, now, rig=rig) if online is not None else None
     else:
         how, out = "renewed" if same else "encrypted", online is not None
-        sealed, kept = (None, kept) if same else _sealed(folder, listed, cameras, kept, before)
+        if not same:
+            basis = Before(city, before, kept, now) if before else None
+            sealed, kept = _sealed(folder, listed, cameras, kept, basis, now)
         metadata = _keep_signed(folder, before, sealed, signer, now)
         write_kept(folder, replace(kept, files=hashes(metadata.signed)))
         if online is not None:
@@ -187,6 +191,7 @@ def publish_list(
         published=out,
         outcome=outcome,
         left_out=listed.left_out,
+        changes=len(sealed.new.get(CHANGES_PATH, b"")) if sealed else 0,
     )
 
 
@@ -203,13 +208,18 @@ def _published(city: CityRepository) -> Published:
 
 
 def _sealed(
-    folder: Path, listed: _List, cameras: Cameras, kept: Kept, before: Metadata[Any] | None
+    folder: Path,
+    listed: _List,
+    cameras: Cameras,
+    kept: Kept,
+    before: Before | None,
+    now: datetime,
 ) -> tuple[Sealed, Kept]:
     """The ciphertexts, and what to keep of them; the log says first what will be done."""
-    digest = cameras.digest(listed.files)
-    made = seal(listed.files, cameras, kept, before.signed if before else None)
-    _tell(folder, listed, digest, 1 + (before.signed.version if before else 0))
-    return made, Kept(digest, {}, made.imported, made.list_key)
+    digest, role = cameras.digest(listed.files), before.role if before else None
+    made = seal(listed.files, cameras, kept, role.signed if role else None, before)
+    _tell(folder, listed, digest, 1 + (role.signed.version if role else 0))
+    return made, made.kept(digest, cameras, kept, now)
 
 
 def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:

@@ -26,7 +26,8 @@ from agent.bundles.layout import (
     most_bytes,
     wanted_by,
 )
-from agent.city.hotlist_ciphertexts import Cameras, Kept, Sealed, hashes, seal
+from agent.city.hotlist_ciphertexts import Sealed, seal
+from agent.city.hotlist_kept import Cameras, Kept, hashes
 from agent.core.hotlist.compiled_format import encode
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.policy.schema.hotlist_rules import HotlistRules

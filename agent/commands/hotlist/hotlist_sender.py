@@ -36,14 +36,18 @@ class Keys:
         return signer, load_signer(self.online_key, secret)
 
 
-def send(city: Path, keys: "tuple[Signer, Signer | None]", on: str) -> "Sent":
-    """Publish the list that lies in the folder. Raises what `publish_list` raises."""
+def send(
+    city: Path, keys: "tuple[Signer, Signer | None]", on: str, *, whole: bool = False
+) -> "Sent":
+    """Publish the list that lies in the folder. `whole`: and no changes. Raises what `publish_list`
+    raises.
+    """
     from agent.city.city_lock import PATIENCE_S, only_writer
     from agent.city.hotlist_publication import publish_list
     from agent.city.moment import moment
 
     with only_writer(city, PATIENCE_S):
-        return publish_list(city, *keys, lambda rig: moment(on, rig=rig))
+        return publish_list(city, *keys, lambda rig: moment(on, rig=rig), whole=whole)
 
 
 def told_of(sent: "Sent", on: str) -> None:

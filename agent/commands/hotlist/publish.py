@@ -30,6 +30,14 @@ def publish(
     ] = "",
     passphrase_file: PassphraseFile = None,
     online_passphrase_file: OnlinePassphraseFile = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Encrypt the whole list anew, where changes would do: after a camera said that "
+            "it cannot apply them.",
+        ),
+    ] = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -43,6 +51,6 @@ def publish(
     from agent.commands.hotlist.hotlist_sender import Keys, send, told_of
 
     keys = Keys(key, online_key, passphrase_file, online_passphrase_file)
-    sent = send(city, keys.loaded(), on)
+    sent = send(city, keys.loaded(), on, whole=whole)
     typer.echo(json.dumps(sent.table()) if as_json else sent.told())
     told_of(sent, on)

@@ -15,6 +15,7 @@ from agent.core.hotlist.columns import (
     ROW,
     WIDTHS,
     Columns,
+    canonical,
     in_order,
     longest_run,
     slots_of,
@@ -278,9 +279,9 @@ class ListBuilder:
         # Only now, because a row that has expired may be the newer word on the same case.
         live = kept.rows["expires"] > self._today_days
         if not live.all():
-            self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
+            self.expired, kept = len(kept) - int(live.sum()), kept.take(live)
         _require_unlike(kept)
-        return kept
+        return canonical(kept)
 
 
 def _require_unlike(kept: Columns) -> None:

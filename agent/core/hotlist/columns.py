@@ -155,6 +155,18 @@ def in_order(columns: Columns) -> Columns:
     return columns.take(np.lexsort((columns.rows["text"], columns.rows["slot"])))
 
 
+def canonical(columns: Columns) -> Columns:
+    """Columns in order, in the one form that these entries have: those of one text by what tells
+    them apart, and the cases one after another. So the same list, made in whatever way, has the
+    same bytes.
+    """
+    edges, order = run_edges(columns.rows["text"]), np.arange(len(columns))
+    for run in np.flatnonzero(np.diff(edges) > 1):
+        begin, end = edges[run : run + 2]
+        order[begin:end] = sorted(range(begin, end), key=lambda at: _identity(columns, at))
+    return columns.take(order).compact()
+
+
 def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[Columns, int, int]:
     """Sorted columns with one entry for each identity; how many rows were identical to another, and
     how many contradicted it in their dates.

@@ -50,7 +50,7 @@ DIGEST_BYTES = 32
 _AGAIN = "make it again with `platewarden hotlist import`"
 _SHAPE = re.compile(rf"[DL]{{1,{MAX_LENGTH}}}")
 _Count = Annotated[int, Between(ge=0)]
-_Digest = Annotated[str, Form(r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Form(r"^[0-9a-f]{64}$")]
 
 
 class Header(Section):
@@ -67,7 +67,7 @@ class Header(Section):
     case_bytes: _Count
     multiplier: Annotated[int, Between(gt=0, lt=1 << 64)]
     as_of: str
-    source_sha256: _Digest
+    source_sha256: Digest
     names: dict[str, list[str]]
     allowed: list[str] | None
     dropped: dict[str, _Count]
@@ -142,14 +142,15 @@ def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
     body = len(MAGIC) + 8 + length
     if length > MAX_HEADER_BYTES or length % 8 or body > len(view) - DIGEST_BYTES:
         raise ConfigError("malformed: its header does not fit", where=where, fix=_AGAIN)
-    header = _header(bytes(view[len(MAGIC) + 8 : body]), where)
+    header = parse_header(bytes(view[len(MAGIC) + 8 : body]), where)
     columns = _columns(header, view[body:-DIGEST_BYTES], where)
     if not _sound(header, columns):
         raise ConfigError("malformed: its columns contradict its header", where=where, fix=_AGAIN)
     return Compiled(header, columns, digest.hexdigest())
 
 
-def _header(untrusted: bytes, where: str) -> Header:
+def parse_header(untrusted: bytes, where: str) -> Header:
+    """A list's header from its bytes. Raises ConfigError."""
     try:
         header = Header.from_json(untrusted)
         year = parse_rfc3339(header.as_of).year

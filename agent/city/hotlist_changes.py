@@ -1,0 +1,71 @@
+"""When a changed list is sent as changes: beside the list that cameras have already, sealed to the
+same key, while that is worth it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pyrage
+
+from agent import boundary
+from agent.bundles.hotlist_sealed import decrypted
+from agent.bundles.layout import HOTLIST_PATH, city_file
+from agent.core.hotlist.changes import changes_between
+from agent.core.text.rfc3339 import parse_rfc3339
+from agent.errors import ConfigError, RefusedError
+from agent.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tuf.api.metadata import Metadata, Targets
+
+    from agent.bundles.repository.published import CityRepository
+    from agent.city.hotlist_kept import Cameras, Kept
+
+WHOLE_AFTER = timedelta(days=7)
+"""What was taken off the list lies in the sealed list before, and one key opens both, for no longer
+than that.
+"""
+MOST_OF_WHOLE = 4  # larger changes than a quarter of the list are sent as the list
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What cameras have. `role`: what is published; `kept`: what was encrypted last."""
+
+    city: CityRepository
+    role: Metadata[Targets]
+    kept: Kept
+    now: datetime
+
+    def changes(self, cameras: Cameras, hashes: Mapping[str, str], result: bytes) -> bytes | None:
+        """What makes this list of theirs, plain; None: the whole is sent.
+
+        `hashes`: of what is published.
+        """
+        kept = self.kept
+        if not (cameras.take_changes and kept.list_key and kept.cameras == cameras.digest({})):
+            return None
+        if kept.files != hashes or not self._young(kept.since):
+            return None
+        try:
+            found = changes_between(self._base(), result)
+        except (ConfigError, RefusedError):  # a damaged copy here is no reason to send nothing
+            return None
+        return found if found and len(found) * MOST_OF_WHOLE <= len(result) else None
+
+    def _young(self, since: str) -> bool:
+        try:
+            return timedelta() <= self.now - parse_rfc3339(since) < WHOLE_AFTER
+        except ValueError:
+            return False
+
+    @boundary.document("published list", error=ConfigError)
+    def _base(self) -> bytes:
+        key = pyrage.x25519.Identity.from_str(self.kept.list_key)
+        sealed = self.city.target(self.role, HOTLIST_PATH)
+        return decrypted(sealed, key, city_file(HOTLIST_PATH))
