@@ -1,5 +1,8 @@
 """The command line: picks a command (imported only when picked) and turns errors into exit
 codes.
+
+Typer is a third of what `status` costs, and is loaded where a line needs it
+(docs/design/start.md).
 """
 
 import os
@@ -8,43 +11,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 import agent
-from agent.commands.lazy_group import LazyCommands
+from agent.commands.plain_line import plain_call
 from agent.core.text.visible import visible
 from agent.errors import ManyFaultsError, PlatewardenError, UsageError
 
 CAMERA_LIBRARIES = frozenset({"av", "cv2", "onnxruntime"})  # what setup.py's extra `camera` brings
-
-app = typer.Typer(
-    cls=LazyCommands,
-    name="platewarden",
-    no_args_is_help=True,
-    add_completion=False,
-    # Rich's tracebacks print local variables: a plate could be among them (P9).
-    pretty_exceptions_enable=False,
-    help="A licence-plate camera that tells only the people whom a city's policy names.",
-)
-
-
-@app.callback()
-def _options(
-    _version: bool = typer.Option(
-        False,
-        "--version",
-        help="Print the version and stop.",
-        is_eager=True,
-        callback=lambda on: _print_version(on=on),
-    ),
-) -> None:
-    """Options before the command."""
-
-
-def _print_version(*, on: bool) -> None:
-    if on:
-        typer.echo(f"platewarden {agent.__version__}")
-        raise typer.Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         _require_unix()
-        app(args=list(arguments) if arguments is not None else None)
+        _run(sys.argv[1:] if arguments is None else list(arguments))
     except PlatewardenError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
             raise
@@ -78,12 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(PlatewardenError.exit_code)
 
 
+def _run(words: list[str]) -> None:
+    if words == ["--version"]:
+        print(f"platewarden {agent.__version__}")
+    elif call := plain_call(words):
+        call()
+    else:
+        from agent.commands.all_commands import app
+
+        app(args=words)
+    sys.exit(0)
+
+
 def _require_unix() -> None:
     """Refuse a system on which a lock could not be held, nor a file be replaced while it is read:
     two commands at once would break a city.
     """
     try:
-        import fcntl  # noqa: F401, PLC0415 (whether it is there is all that is asked)
+        import fcntl  # noqa: F401 (whether it is there is all that is asked)
     except ModuleNotFoundError:
         raise UsageError(
             "Windows cannot lock and replace files as this needs",

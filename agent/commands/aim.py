@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from agent.commands import aim_options as given
-from agent.commands.camera_options import CONFIG_FILE
+from agent.commands.camera_output import CONFIG_FILE
 from agent.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.camera_options import (
-    CONFIG_FILE,
-    AllowUnsigned,
-    Config,
-    Quiet,
-    SummaryJson,
-    summary,
-    warn_unsigned,
-)
+from agent.commands.camera_options import AllowUnsigned, Config, Quiet, SummaryJson
+from agent.commands.camera_output import CONFIG_FILE, summary, warn_unsigned
 
 app = typer.Typer(add_completion=False)
 

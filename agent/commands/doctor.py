@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands.camera_options import CONFIG_FILE, Config, Json
+from agent.commands.camera_options import Config, Json
+from agent.commands.camera_output import CONFIG_FILE
 from agent.doc_paths import located
 from agent.values import replace
 

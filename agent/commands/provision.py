@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands.camera_options import CONFIG_FILE, Json
+from agent.commands.camera_options import Json  # noqa: TC001 (typer asks for it)
+from agent.commands.camera_output import CONFIG_FILE
 from agent.errors import PlatewardenError, UsageError
 
 if TYPE_CHECKING:

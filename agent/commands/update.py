@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.camera_options import CONFIG_FILE, Config, Json
+from agent.commands.camera_options import Config, Json
+from agent.commands.camera_output import CONFIG_FILE
 
 app = typer.Typer(add_completion=False)
 

@@ -1,22 +1,12 @@
 """`platewarden watch`: the camera side. Sees, decides, seals; has no network."""
 
-import os
-import sys
 from typing import Annotated
 
 import typer
 
-from agent.commands.camera_options import (
-    CONFIG_FILE,
-    AllowUnsigned,
-    Config,
-    Quiet,
-    Stills,
-    SummaryJson,
-    summary,
-    warn_unsigned,
-)
-from agent.errors import CameraHungError
+from agent.commands.camera_options import AllowUnsigned, Config, Quiet, Stills, SummaryJson
+from agent.commands.camera_output import CONFIG_FILE
+from agent.commands.watch_start import start
 
 app = typer.Typer(add_completion=False)
 
@@ -38,26 +28,4 @@ def watch(
     as_json: SummaryJson = False,
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
-    from agent import settings
-    from agent.core.log.closing_words import watch_words
-    from agent.host.teller import Teller
-    from agent.sides import watch as watch_side
-
-    loaded = settings.load(config)
-    warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
-    teller = Teller("watch", quiet=quiet)
-
-    try:
-        watch_side.run(
-            loaded,
-            source,
-            stills=stills,
-            settle_s=settle_s,
-            allow_unsigned=allow_unsigned,
-            teller=teller,
-            closing=summary(teller, watch_words, as_json=as_json),
-        )
-    except CameraHungError as error:
-        # the log is closed; what is left would wait for a dead thread, and systemd for us
-        print(f"platewarden: {error}", file=sys.stderr, flush=True)
-        os._exit(error.exit_code)
+    start(config, source, stills, settle_s, allow_unsigned, quiet, as_json)

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent import cli
+from agent.commands import all_commands
 from agent.commands.aim import app
 from agent.commands.aim_options import seconds_of
 from agent.core.camera.view import parse_view
@@ -118,7 +119,9 @@ def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(
     assert [leaf.get("why") for leaf in leaves(camera)][-1] == "phone"
     assert parse_view((camera / "state/watch/view.json").read_bytes(), "view").masks
     key = ("--key", str(camera / "device/public.json"))
-    verified = CliRunner().invoke(cli.app, ["audit", "verify", str(camera / "state/watch"), *key])
+    verified = CliRunner().invoke(
+        all_commands.app, ["audit", "verify", str(camera / "state/watch"), *key]
+    )
     assert verified.exit_code == 0, verified.output
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agent import cli
-from agent.commands import status as status_command
+from agent.commands import status_output as status_command
 from agent.core.camera.camera_event import CameraEvent
 from agent.core.camera.standing_alarms import FIRST_LOOKS, IN_A_ROW
 from agent.core.reading.sighting import Frame

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from agent import cli
+from agent.commands import all_commands
 
 ROOT = Path(__file__).parents[2]
 CAMERA_LIBRARIES = ("av", "cv2", "onnxruntime", "picamera2")
@@ -97,7 +97,7 @@ def every(group, typed=()):
 
 
 def test_every_command_says_what_to_use_where_files_cannot_be_locked(desk):
-    commands = [["--version"], ["--help"], *every(get_command(cli.app))]
+    commands = [["--version"], ["--help"], *every(get_command(all_commands.app))]
     done = desk(json.dumps(commands), program=("-c", EACH), lacks=NOT_ON_WINDOWS)
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from agent import cli
+from agent.commands import all_commands
 from agent.errors import ConfigError, ManyFaultsError, RefusedError, StorageError
 
 HEAVY = ("cv2", "onnxruntime", "paho", "cryptography", "av", "joserfc", "iotcore")
@@ -20,7 +21,7 @@ def failing(monkeypatch):
         def app(**_):
             raise error
 
-        monkeypatch.setattr(cli, "app", app)
+        monkeypatch.setattr(all_commands, "app", app)
 
     return install
 
@@ -108,19 +109,19 @@ def test_as_a_module_it_is_the_same():
     assert "Traceback" not in done.stderr
 
 
-COMMANDS = typer.main.get_command(cli.app).list_commands(None)
+COMMANDS = typer.main.get_command(all_commands.app).list_commands(None)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself(name):
     """Importing the one file and reading its help needs no camera, model, file or network."""
-    command = typer.main.get_command(cli.app).get_command(None, name)
+    command = typer.main.get_command(all_commands.app).get_command(None, name)
     assert command.help, f"`platewarden {name}` has no help"
 
 
 def test_a_command_whose_name_python_keeps_for_itself_is_typed_without_underscore():
     """`import.py` could not be imported by name, so the file is `import_.py`."""
-    hotlist = typer.main.get_command(cli.app).get_command(None, "hotlist")
+    hotlist = typer.main.get_command(all_commands.app).get_command(None, "hotlist")
     assert hotlist.list_commands(None) == [
         "add",
         "approve",
@@ -190,7 +191,7 @@ def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):
 def test_the_commands_of_the_city_exist():
     from agent.commands.lazy_group import CITY
 
-    whole = typer.main.get_command(cli.app)
+    whole = typer.main.get_command(all_commands.app)
     commands = set(whole.list_commands(None))
     inner = {
         f"{name} {one}"
@@ -204,7 +205,7 @@ def test_the_commands_of_the_city_exist():
 def test_each_command_has_a_package():
     from agent.commands.lazy_group import CAMERA, CITY
 
-    listed = set(typer.main.get_command(cli.app).list_commands(None))
+    listed = set(typer.main.get_command(all_commands.app).list_commands(None))
     assert not CITY & CAMERA
     # a desk makes a batch's folders; of `software` each side has its part
     assert listed - {"provision", "software"} == {name for name in CITY | CAMERA if " " not in name}

@@ -4,7 +4,7 @@ import re
 
 import typer
 
-from agent import cli
+from agent.commands import all_commands
 from tests.support.commands_page import PAGE, RENEW, found, is_group, made
 
 
@@ -13,7 +13,7 @@ def test_the_page_is_what_the_help_texts_make_of_it():
 
 
 def test_the_page_lists_every_command_with_its_own_words():
-    group = typer.main.get_command(cli.app)
+    group = typer.main.get_command(all_commands.app)
     row = r"^\| \[`platewarden ([a-z -]+)`\]\(#[a-z-]+\) \| (.+) \|$"
     rows = dict(re.findall(row, PAGE.read_text(), re.MULTILINE))
     told = {}
@@ -26,7 +26,7 @@ def test_the_page_lists_every_command_with_its_own_words():
 
 def test_the_page_has_every_option_that_is_not_hidden():
     text = PAGE.read_text()
-    group = typer.main.get_command(cli.app).get_command(None, "bundle")
+    group = typer.main.get_command(all_commands.app).get_command(None, "bundle")
     options = [one.opts[0] for one in group.get_command(None, "sign").params if not one.hidden]
     section = text.split("\n### bundle sign\n")[1].split("\n#")[0]
     assert re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE) == options

@@ -4,7 +4,7 @@ of another version lets it go on.
 
 import pytest
 
-from agent.commands import status
+from agent.commands import status_output
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.core.wire.receipt import Disposition, LeadOutcome
 from agent.demo.throwaway_city import RECIPIENT
@@ -50,7 +50,7 @@ def long_later(camera, what):
 
 
 def lines(camera):
-    return list(status._lines(collect(camera.settings)))
+    return list(status_output._lines(collect(camera.settings)))
 
 
 def test_a_rule_stops_by_itself_and_says_so(camera, monkeypatch, capsys):

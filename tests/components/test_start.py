@@ -16,10 +16,13 @@ NEVER = {
     *("rich", "tuf", "securesystemslib", "pkcs11", "asyncio", "http", "requests", "urllib3"),
     # `software apply` unpacks and compiles; who tells of versions does neither
     *("tarfile", "compileall", "agent.disk.deb_file"),
+    # a plain line is taken without it (agent/commands/plain_line.py)
+    "typer",
 }
 OF_STATUS = NEVER | {
     *("pydantic", "pydantic_core", "numpy", "cv2", "onnxruntime", "joserfc", "pyrage", "av"),
     *("paho", "psycopg", "cryptography.x509", "agent.core.policy.charter", "agent.sides.watch"),
+    "dataclasses",  # a value's class needs none of it (agent/values/)
     *("agent.core.reading", "agent.core.hotlist", "agent.sealing", "agent.storage.audit_log"),
 }
 OF_WATCH = NEVER | {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.commands.status import _lines
+from agent.commands.status_output import _lines
 from agent.demo.embedded_broker import running_broker
 from agent.demo.processes import background
 from agent.settings import load

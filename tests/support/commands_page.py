@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import typer.main
 
-from agent import cli
+from agent.commands import all_commands
 from tests.support.sentences import split
 
 PAGE = Path(__file__).parents[2] / "docs/ref/commands.md"
@@ -87,7 +87,7 @@ def section(words: str, command: Any) -> str:
 
 
 def made() -> str:
-    commands = list(found(typer.main.get_command(cli.app)))
+    commands = list(found(typer.main.get_command(all_commands.app)))
     single = [(words, one) for words, one in commands if not is_group(one)]
     short = [line_of(words, one) for words, one in single]
     parts = [section(words, one) for words, one in commands]

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.camera_options import CONFIG_FILE, Config
+from agent.commands.camera_options import Config
+from agent.commands.camera_output import CONFIG_FILE
 from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)

@@ -45,6 +45,7 @@ def load() -> None:
     import agent.commands.deliver
     import agent.commands.receiver.run
     import agent.commands.watch
+    import agent.commands.watch_start
     import agent.receiver.service  # noqa: F401 - loaded for the forks
 
 
