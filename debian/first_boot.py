@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,13 +38,14 @@ FINDS = "import importlib.util as found; raise SystemExit(not found.find_spec('p
 # The green one of a Pi: newer kernels' name, older ones'.
 LEDS = ("ACT", "led0")
 BLINKING = (("delay_on", "100"), ("delay_off", "100"))  # ms
+SIDES = ("platewarden-watch.service", "platewarden-deliver.service")
+UP_WITHIN_S = 60.0
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
     "platewarden-update.timer",
     "platewarden-software-boot.service",
     "platewarden-software.timer",
-    "platewarden-watch.service",
-    "platewarden-deliver.service",
+    *SIDES,
 )
 # Raspberry Pi's kernels leave the controller off, and MemorySwapMax=0 keeps nothing out of swap.
 MEMORY = "cgroup_enable=memory"
@@ -278,19 +280,19 @@ def switch_on_memory_controller(card: Card) -> None:
     card.tell("the kernel's memory controller is on from the next start: restart once")
 
 
-def examined() -> Iterator[tuple[str, str, str]]:
-    """Name, health and words of doctor's findings. Raises StopError."""
-    done = run("platewarden", "doctor", "--json")
+def examined(card: Card) -> list[str]:
+    """Tells doctor's findings; those without which there is no camera. Raises StopError."""
+    done, bad = run("platewarden", "doctor", "--json"), []
     try:
-        for finding in json.loads(done.stdout)["findings"]:
-            fix = f" → {finding['fix']}" if finding["fix"] else ""
-            yield (
-                finding["name"],
-                finding["health"],
-                f"{finding['health']:<6} {finding['name']}: {finding['what']}{fix}",
-            )
+        for found in json.loads(done.stdout)["findings"]:
+            fix = f" → {found['fix']}" if found["fix"] else ""
+            words = f"{found['health']:<6} {found['name']}: {found['what']}{fix}"
+            card.tell(words) if found["health"] in {"fail", "warn"} else card.told.append(words)
+            if found["health"] == "fail" and found["name"].startswith(GATES):
+                bad.append(f"doctor says {words}"[:400])
     except (ValueError, KeyError, TypeError):
         raise StopError(f"doctor gave no answer: {done.stderr.strip()[-400:]}") from None
+    return bad
 
 
 def lacking() -> Iterator[str]:
@@ -307,25 +309,23 @@ def lacking() -> Iterator[str]:
 
 
 def start(card: Card) -> None:
-    """Nothing is enabled before doctor finds the keys, the models, the camera and the enrolment
-    well, and the firewall answers.
+    """Nothing is enabled before doctor finds all of GATES well, and the firewall answers.
 
     Raises StopError.
     """
-    findings = list(examined())
-    for _, health, words in findings:
-        card.tell(words) if health in {"fail", "warn"} else card.told.append(words)
-    missing = list(lacking())
-    missing += [
-        f"doctor says {words}"[:400]
-        for name, health, words in findings
-        if health == "fail" and name.startswith(GATES)
-    ]
-    if missing:
+    before = list(card.told)
+    if missing := [*lacking(), *examined(card)]:
         raise StopError("; ".join(missing))
     must("systemctl", "enable", *UNITS)
-    if Path("/run/systemd/system").is_dir():
+    if (card.root / "run/systemd/system").is_dir():
         must("systemctl", "start", "--no-block", *UNITS)
+        ends_s, up = time.monotonic() + UP_WITHIN_S, ["active"] * len(SIDES)
+        while (
+            time.monotonic() < ends_s and run("systemctl", "is-active", *SIDES).stdout.split() != up
+        ):
+            time.sleep(1)
+        card.told[:] = before  # what the start has mended is no complaint any more
+        examined(card)
 
 
 def report(card: Card, headline: str) -> None:

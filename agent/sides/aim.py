@@ -28,6 +28,7 @@ from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateRead
 from agent.core.wire.test_plate import is_test_plate
 from agent.disk.atomic_file import private_folder
+from agent.disk.private_file import credential_or
 from agent.errors import PlatewardenError, SourceError, UsageError
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.memory import keep_out_of_swap
@@ -243,6 +244,6 @@ def opened_log(settings: Settings, *, kept: bool) -> Iterator[tuple[Clock, Audit
         )
     clock = TrustedClock(folder) if settings.anchor.exists() else SystemClock()
     key = load_signing_key(settings.device / "watch-log.key")
-    origin = own_origin(settings.device / "public.json", settings.camera_id, "watch")
+    origin = own_origin(credential_or(settings.device / "public.json"), settings.camera_id, "watch")
     with AuditLog(folder / "log.sqlite", origin, key, clock.now) as log:
         yield clock, log

@@ -96,9 +96,11 @@ def card(failing: Failing) -> str:
 
 def changes(comparison: Comparison) -> str:
     """Mended, vanished, moved."""
+    quiet = sorted(comparison.flaky - {one.outcome.test for one in comparison.failing})
     lines = [
         f"<li>mended since the run before: <code>{escape(name)}</code></li>"
         for name in comparison.fixed
+        if name not in quiet
     ]
     lines += [
         (
@@ -112,7 +114,6 @@ def changes(comparison: Comparison) -> str:
         for one in comparison.series
         if one.moved is not None
     ]
-    quiet = sorted(comparison.flaky - {one.outcome.test for one in comparison.failing})
     lines += [
         (
             f'<li><span class="mark">flake</span> <code>{escape(name)}</code>'

@@ -23,8 +23,12 @@ from tests.support.signed_camera import signed_camera
 
 BROKER_PORT, SOURCE_PORT, OTHER_PORT = 8883, 8443, 8884
 # Pictures with a car, and without one until its track has ended: a read every four seconds at five
-# a second.
+# a second. For half a minute a text is not told again, so ten cars take turns.
 SHOWN, EMPTY = 8, 12
+PLATES = (
+    *(PLATE, "4BMT627", "6JRW358", "2HNP914", "8FKV273"),
+    *("3CDX746", "5LGY182", "9TSE635", "4MHA591", "7PZC348"),
+)
 SETTINGS = """\
 camera_id = "{camera}"
 
@@ -54,7 +58,7 @@ class BootCity:
     """
 
     def __init__(self, work: Path) -> None:
-        rig = camera_rig(work, frames=1)
+        rig = camera_rig(work, frames=1, plates=PLATES)
         installation = rig.installation
         edit_policy(rig, f"127.0.0.1:{installation.port}", f"{LISTED}:{BROKER_PORT}")
         edit_policy(rig, "max_per_hour = 20", "max_per_hour = 1000")
@@ -126,14 +130,19 @@ class BootCity:
 
 
 def street(folder: Path) -> None:
-    """A car that drives through, and an empty road; again and again by whoever plays it."""
+    """Ten cars that drive through, one after the other, and the empty road between them; whoever
+    plays it shows the road EMPTY times after each car, and begins again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    vehicle = scene.Vehicle(PLATE, "hit", (70, 60, 150), 0, 1, lambda _t: (0.0, 0.0, 0.8))
-    for number in range(SHOWN + EMPTY):
-        picture = np.full((scene.HEIGHT_PX, scene.WIDTH_PX, 3), 120, np.uint8)
-        if number < SHOWN:
+    road = np.full((scene.HEIGHT_PX, scene.WIDTH_PX, 3), 120, np.uint8)
+    assert cv2.imwrite(str(folder / "road.png"), road[:480, :640])
+    for car, plate in enumerate(PLATES):
+        vehicle = scene.Vehicle(plate, "hit", (70, 60, 150), 0, 1, lambda _t: (0.0, 0.0, 0.8))
+        for number in range(SHOWN):
+            picture = road.copy()
             scene.paste(picture, scene.car(vehicle), 180.0 + 40.0 * number, 300.0, 0.8)
-        assert cv2.imwrite(str(folder / f"{number:03d}.png"), picture[:480, :640])
+            name = f"car-{car:02d}-{number}.png"
+            assert cv2.imwrite(str(folder / name), picture[:480, :640])
 
 
 def leaves(root: Path, process: str) -> list[dict[str, object]]:
@@ -159,6 +168,7 @@ __all__ = [
     "BROKER_PORT",
     "LISTED6",
     "OTHER_PORT",
+    "PLATES",
     "SOURCE_PORT",
     "BootCity",
     "leaves",

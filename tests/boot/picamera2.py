@@ -13,6 +13,7 @@ import cv2  # after the path: the fake's modules lie there
 from tests.fakes import picamera2 as fake
 
 STREET, FRAMES_PER_S = Path("/opt/boot/street"), 5.0
+SHOWN, EMPTY = 8, 12  # as tests/boot/city.py draws it
 
 
 class _Clock:
@@ -25,7 +26,13 @@ class _Clock:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-_pictures = [cv2.imread(str(path)) for path in sorted(STREET.glob("*.png"))]
+_road = cv2.imread(str(STREET / "road.png"))
+_cars = [cv2.imread(str(path)) for path in sorted(STREET.glob("car-*.png"))]
+_pictures = [
+    one
+    for begin in range(0, len(_cars), SHOWN)
+    for one in (*_cars[begin : begin + SHOWN], *[_road] * EMPTY)
+] or [_road]
 
 
 def _now(width: int, height: int, _text: str = ""):

@@ -194,7 +194,7 @@ def test_what_must_be_refused_is_refused_for_its_own_reason(updates):
 def test_with_the_power_pulled_at_twenty_instants(updates):
     chance, machine = random.Random(22), updates.machine
     machine.inside("systemctl", "enable", BOOT_UNIT)
-    runs, offered, cut_off = "0.2.0", 5, 0
+    runs, offered, cut_off, kept = "0.2.0", 5, 0, set()
     memory, window_s = machine.root / STATE / "trial.json", 30.0 * machine.slow
     for number in range(INSTANTS):
         updates.release(updates.package(f"0.{offered}.0"), f"0.{offered}.0")  # signed anew
@@ -209,5 +209,9 @@ def test_with_the_power_pulled_at_twenty_instants(updates):
         assert (now in {runs, f"0.{offered}.0"}, told["trial"]) == (True, None), f"cut {number}"
         machine.until(lambda now=now: updates.version() == now, "watch to say so", 60)
         updates.nothing_lost()
+        kept |= {now} - {runs}
         offered, runs = offered + (now != runs), now
+    told = updates.steps()
+    print(f"{cut_off} of {INSTANTS} cuts fell into a trial, {len(kept)} versions were kept")
+    assert kept <= {version for what, version, _ in told if what == "confirmed"}
     assert cut_off > INSTANTS // 5, "hardly a cut fell into a trial: nothing was shown"

@@ -103,6 +103,14 @@ def test_mended_and_vanished():
     assert (told.fixed, told.gone, told.failing) == (("a",), ("b", "c"), ())
 
 
+def test_what_was_mended_on_the_same_software_is_told_once():
+    """As a flake; it stood there twice."""
+    runs = [night(n, ("a", outcome), commit="c") for n, outcome in enumerate(("failed", "passed"))]
+    told = page.changes(compare(runs))
+    assert told.count("<code>a</code>") == 1
+    assert "flake" in told
+
+
 def test_a_figure_that_moves_is_pointed_out():
     def series(*values):
         return compare(

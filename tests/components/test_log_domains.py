@@ -15,6 +15,7 @@ from agent.commands.provision import app as provision
 from agent.core.wire.device_public import format_device_public, parse_device_public
 from agent.errors import ConfigError, EnvelopeRefusedError
 from agent.settings import load
+from agent.sides import aim
 from agent.sides.watch import opened_log
 from agent.storage.log_key import (
     TrustedLogKeys,
@@ -90,6 +91,16 @@ def test_a_camera_that_was_made_with_a_domain_names_its_logs_by_it(tmp_path):
     public = made.device / "public.json"
     assert own_origin(public, "main-street-2", "watch") == log.origin
     assert verify(made.state / "watch", load_trusted_keys(public)).verdict is Verdict.WHOLE
+
+
+def test_an_aim_s_unit_sees_no_folder_of_keys_and_names_the_log_all_the_same(tmp_path, monkeypatch):
+    """It ended with a fault of its own: public.json lies beside the keys that it may not see."""
+    made = provisioned(tmp_path / "camera", SETTINGS + f'city_domain = "{DOMAIN}"\n')
+    given = tmp_path / "credentials"
+    made.device.rename(given)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given))
+    with aim.opened_log(made, kept=True) as (_, log):
+        assert log.origin == f"{DOMAIN}/platewarden/main-street-2/watch"
 
 
 def test_a_domain_that_is_written_later_changes_no_log(tmp_path):

@@ -53,9 +53,12 @@ class CameraRig:
         )
 
 
-def camera_rig(folder: Path, frames: int = 6) -> CameraRig:
-    """Keys, policy, hot list and frames below `folder`. No broker runs; watch needs none."""
-    installation = install(folder / "work", datetime.now(UTC), (PLATE,))
+def camera_rig(folder: Path, frames: int = 6, plates: tuple[str, ...] = (PLATE,)) -> CameraRig:
+    """Keys, policy, hot list and frames below `folder`. No broker runs; watch needs none.
+
+    `plates`: on the hot list; the frames show PLATE.
+    """
+    installation = install(folder / "work", datetime.now(UTC), plates)
     pictures = folder / "frames"
     pictures.mkdir()
     for number in range(frames):
