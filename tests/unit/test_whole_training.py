@@ -10,7 +10,7 @@ from models.training.data_guard import MeasureOnlyError
 from models.training.whole import samples
 from models.training.whole.choose import Sure, table
 from models.training.whole.hiding import hidden
-from models.training.whole.samples import KINDS, LUCKY, WHOLE, WRONG, Samples
+from models.training.whole.samples import KINDS, LUCKY, ROW, STACKED, WHOLE, WRONG, Samples
 
 CORNERS = box(np.array([120.0, 90.0]), np.array([220.0, 140.0]))
 
@@ -94,6 +94,32 @@ def test_the_network_begins_with_the_aligner_and_keeps_its_first_convolutions():
         assert (layer.bias.numpy() == offset).all()
     empty = (torch.zeros(2, *shape) for shape in ((1, 96, 192), (160, 32), (26,)))
     assert net(*empty).shape == (2, 3)
+
+
+def test_a_training_goes_on_from_what_ships():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    import onnx
+    import onnxruntime
+
+    from models.training.whole import export, train
+    from models.training.whole.net import WholeNet
+
+    net = WholeNet().eval()
+    net.go_on_from(onnx.load(export.TARGET))
+    given = list(export.examples(7))
+    fed = {name: one.numpy() for name, one in zip(export.INPUTS, given, strict=True)}
+    (said,) = onnxruntime.InferenceSession(export.TARGET).run(["chances"], fed)
+    with torch.inference_mode():
+        mine = export.ShippedWholeNet(net, export.LIMITS)(*given).numpy()
+    assert mine == pytest.approx(said, abs=1e-3)
+
+    some = replace(kept(range(6)), kind=np.int64([WHOLE, WRONG, WRONG, STACKED, ROW, WHOLE]))
+    lesson = train.lesson(some, train.seen_by(net, some.around))
+    again = train.as_before(net, lesson)
+    assert (again.wanted[:, 0] == lesson.wanted[:, 0]).all()
+    assert not (again.wanted[:, 1:] == lesson.wanted[:, 1:]).any()
+    with pytest.raises(SystemExit, match=r"not a wholeness\.onnx"):
+        net.go_on_from(onnx.load(train.ALIGNER))
 
 
 def test_what_hides_and_does_not_mislead_counts_less_than_what_does():

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from agent.vision.whole.wholeness import SIGNS
@@ -21,6 +22,7 @@ from models.training.recognizer.net import CONTEXT
 from models.training.reopening import layers_of
 
 OUTPUTS = 3
+HOLDERS = nn.Conv2d | nn.Conv1d | nn.Linear
 KEPT = 4  # of the aligner's convolutions; the others are where the training begins
 NARROWED, CELLS = 8, 6 * 12
 READ, READ_STEPS = 32, 8  # channels and places of what becomes of the recogniser's features
@@ -78,6 +80,22 @@ class WholeNet(nn.Module):
             layer.weight.data, layer.bias.data = torch.tensor(weight), torch.tensor(offset)
         self.middle.copy_(torch.from_numpy(signs.mean(axis=0)))
         self.spread.copy_(torch.from_numpy(signs.std(axis=0) + LEAST_SPREAD))
+
+    def go_on_from(self, shipped: onnx.ModelProto) -> None:
+        """An exported network's weights, the aligner's among them, and how large its signs were.
+
+        Raises SystemExit for another network's file.
+        """
+        mine = [one for one in self.modules() if isinstance(one, HOLDERS)]
+        layers = list(layers_of(shipped))
+        if [tuple(one.weight.shape) for one in mine] != [weight.shape for weight, _ in layers]:
+            message = "not a wholeness.onnx of this shape: check out the commit that wrote it"
+            raise SystemExit(message)
+        for layer, (weight, offset) in zip(mine, layers, strict=True):
+            layer.weight.data, layer.bias.data = torch.tensor(weight), torch.tensor(offset)
+        kept = {value.name: numpy_helper.to_array(value) for value in shipped.graph.initializer}
+        self.middle.copy_(torch.tensor(kept["net.middle"]))
+        self.spread.copy_(torch.tensor(kept["net.spread"]))
 
     def forward(self, around: Tensor, features: Tensor, signs: Tensor) -> Tensor:
         """See the module's docstring."""

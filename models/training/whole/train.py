@@ -2,15 +2,17 @@
 models.training.whole.samples kept.
 
     python -m models.training.whole.train SAMPLES... [--epochs 9] [--seed 1] [--rate 2e-3]
-    [--start CHECKPOINT] [--out ../train/whole] [--aligner models/aligner.onnx]
+    [--start CHECKPOINT | --further models/wholeness.onnx] [--out ../train/whole]
+    [--aligner models/aligner.onnx]
 
 What the kept convolutions make of the samples is computed once, so an epoch takes seconds. Then
-`python -m models.training.whole.export`.
+`python -m models.training.whole.export`. After another aligner, `--further` needs a tenth of the
+samples: the file's answers to what is rare are taught again as they are.
 """
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,21 @@ def lesson(samples: Samples, seen: NDArray[np.float16]) -> Lesson:
 
 
 @torch.inference_mode()
+def as_before(net: WholeNet, given: Lesson) -> Lesson:
+    """The same lesson, but the second and third answer are to stay what the network says now: few
+    samples hold few stacked characters, and hardly a lost row.
+    """
+    parts = []
+    for start in range(0, len(given.wanted), AT_A_TIME):
+        columns = (given.seen, given.features, given.signs)
+        some = (one[start : start + AT_A_TIME].astype(np.float32) for one in columns)
+        parts.append(net.answer(*map(torch.from_numpy, some)).sigmoid())
+    wanted = torch.cat(parts)
+    wanted[:, 0] = given.wanted[:, 0]
+    return replace(given, wanted=wanted)
+
+
+@torch.inference_mode()
 def seen_by(net: WholeNet, around: NDArray[np.uint8]) -> NDArray[np.float16]:
     """What the kept convolutions make of it."""
     parts = []
@@ -111,6 +128,17 @@ def shown(items: range) -> Iterator[int]:
     return iter(with_progress(items, "looking", console=Console(stderr=True), transient=True))
 
 
+def begun(given: argparse.Namespace, signs: NDArray[np.float32]) -> WholeNet:
+    """The network before its first step."""
+    net = WholeNet()
+    if given.further:
+        net.go_on_from(onnx.load(refuse_measure_only(given.further)))
+        return net
+    net.begin_with(onnx.load(refuse_measure_only(given.aligner)), signs)
+    begin(net, refuse_measure_only(given.start) if given.start else None)
+    return net
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Begin with the aligner, train, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
@@ -118,18 +146,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
+    begins = parser.add_mutually_exclusive_group()
+    begins.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
+    begins.add_argument("--further", type=Path, help="a wholeness.onnx to go on from")
     parser.add_argument("--aligner", type=Path, default=ALIGNER, help="whose convolutions to keep")
     parser.add_argument("--out", type=Path, default=Path("../train/whole"))
     given = parser.parse_args(arguments)
     learnt = load(given.samples)
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)
-    net = WholeNet()
-    net.begin_with(onnx.load(refuse_measure_only(given.aligner)), learnt.signs)
-    begin(net, refuse_measure_only(given.start) if given.start else None)
-    train(net, lesson(learnt, seen_by(net.eval(), learnt.around)), given.epochs, given.rate)
-    started = " --start START" if given.start else ""
+    net = begun(given, learnt.signs).eval()
+    wanted = lesson(learnt, seen_by(net, learnt.around))
+    train(net, as_before(net, wanted) if given.further else wanted, given.epochs, given.rate)
+    started = " --start START" if given.start else " --further FILE" if given.further else ""
     command = (
         f"python -m models.training.whole.train SAMPLES --epochs {given.epochs} "
         f"--seed {given.seed} --rate {given.rate:g}{started}; "
