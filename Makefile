@@ -25,9 +25,14 @@ TRAINED ?= ../train
 HW_ENV ?= hw_tests/simulated.yaml
 HW_OUT ?= hw-out
 COMMANDS ?= demo test
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
-	--only-binary :all: --constraint constraints.txt
-PACKAGING := setup.py pyproject.toml constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
+PACKAGING := setup.py pyproject.toml constraints.txt requirements.lock
+# Versions and SHA-256 of requirements.lock, then ourselves, built by its setuptools.
+define install
+	@grep -E '# .*\b($(1))\b' requirements.lock >$(VENV)/locked.txt
+	$(PIP) --require-hashes --no-deps --requirement $(VENV)/locked.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+endef
 # Tests run side by side, one worker a core; one that has nothing left takes from another's list.
 # A worker that dies fails the run by the name of its test: one begun in its place loses the list.
 PYTEST := $(BIN)/python -m pytest
@@ -50,7 +55,7 @@ PROGRAMS_stream := git:git
 LOOKS := $(addprefix programs-,quick test faults hw deb tree fleet fleet-demo boot models stream)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models night clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers test-fleet fleet-demo root $(LOOKS)
+.PHONY: findings lock deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers test-fleet fleet-demo root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -114,6 +119,10 @@ hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw
 night: programs-hw $(VENV)/rig.stamp ## one night of the rig: `hw`, and a notice to NOTICE=file when it failed; one line for a timer or CI
 	$(BIN)/python -m hw_tests.night --env $(HW_ENV) --out $(HW_OUT) $(if $(NOTICE),--notice $(NOTICE)) $(HW_ARGS)
 
+lock: $(VENV)/dev.stamp ## write requirements.lock anew, after a change of constraints.txt or setup.py (a minute; by uv)
+	$(PIP) --constraint constraints.txt uv
+	$(BIN)/python debian/lock.py
+
 test-picamera: root programs-tree ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh
 
@@ -174,27 +183,28 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo]'
+	$(call install,demo)
 	@touch $@
 
 $(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo,dev]'
+	$(call install,demo|dev)
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/rig.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo,dev,rig]'
+	$(call install,demo|dev|rig)
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
-$(VENV)/fuzz.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo,dev,fuzz]' # where there is no atheris, only its runs are missing
+$(VENV)/fuzz.stamp: $(PACKAGING) | $(BIN)/python # where there is no atheris, only its runs are missing
+	$(call install,demo|dev|fuzz)
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(VENV)/bench.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo,dev,bench]'
+	$(call install,demo|dev|bench)
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
-$(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python
-	$(PIP) --editable '.[demo,dev,train]'
+$(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python # torch and its company are in no lock
+	$(call install,demo|dev)
+	$(PIP) --constraint constraints.txt --editable '.[demo,dev,train]'
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(LOOKS): programs-%:

@@ -1,5 +1,5 @@
-"""`make deb`: fetches the wheels that constraints.txt pins, checks their hashes, and has debhelper
-build the packages per suite and architecture.
+"""`make deb`: fetches the wheels that requirements.lock names, checks their hashes, and has
+debhelper build the packages per suite and architecture.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HASHES = ROOT / "debian/wheels.sha256"
+LOCK = ROOT / "requirements.lock"
 SUITES = {"bookworm": (12, 11), "trixie": (13, 13)}  # Debian's number, its Python 3.x
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = (28, 27, 26, 24, 17)  # manylinux_2_x: the newest is Debian 10's, so both suites have it
@@ -31,18 +31,18 @@ SOURCE = (
     "NOTICE",
     "LICENSE",
     "constraints.txt",
+    "requirements.lock",
 )
 
 
-def pinned() -> set[str]:
-    """{name-version} as constraints.txt has them."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return {
-        f"{plain(name)}-{version}"
-        for name, version in (
-            line.split("==") for line in lines if "==" in line and not line.startswith("#")
-        )
-    }
+def locked(extras: set[str]) -> list[str]:
+    """The lines of requirements.lock that one of these extras needs."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return [
+        line
+        for line in lines
+        if not line.startswith("#") and extras & set(line.partition(" # ")[2].split())
+    ]
 
 
 def plain(name: str) -> str:
@@ -58,61 +58,48 @@ def platforms(machine: str) -> list[str]:
     ]
 
 
-def fetch(machine: str, minor: int, into: Path) -> None:
-    """Let pip pick the wheels for another Python and machine; from where is its configuration's
-    affair.
-    """
+def wanted() -> list[str]:
+    """The lines of the lock whose wheels one of the packages may hold."""
     stage = runpy.run_path(str(ROOT / "debian/stage.py"))
-    given = stage["setup_arguments"]()
-    wanted = [
-        *given["install_requires"],
-        *(
-            line
-            for extra in ("camera", *stage["CITY_EXTRAS"])
-            for line in given["extras_require"][extra]
-        ),
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        "--quiet",
-        "--only-binary=:all:",
-        "--dest",
-        str(into),
-    ]
+    return locked({"desk", "camera", *stage["CITY_EXTRAS"]})
+
+
+def fetch(machine: str, minor: int, into: Path) -> None:
+    """Let pip fetch the wheels for another Python and machine; from where is its configuration's
+    affair. A folder that was filled by the same lines is kept.
+    """
+    told, new = into / "requirements.txt", into / "new.txt"
+    text = "".join(f"{line}\n" for line in wanted())
+    if told.is_file() and told.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    new.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += ["--only-binary=:all:", "--no-deps", "--require-hashes", "--dest", str(into)]
     command += ["--python-version", f"3.{minor}", "--implementation", "cp", *platforms(machine)]
-    subprocess.run(
-        [*command, "--constraint", str(ROOT / "constraints.txt"), *wanted], check=True, timeout=1800
-    )
+    subprocess.run([*command, "--requirement", str(new)], check=True, timeout=1800)
+    new.rename(told)  # last: a fetch that was cut short is begun again
 
 
-def check(wheels: Path, *, renew: bool) -> None:
-    """Every wheel is one that constraints.txt pins and debian/wheels.sha256 names."""
-    known = (
-        dict(reversed(line.split("  ")) for line in HASHES.read_text(encoding="utf-8").splitlines())
-        if HASHES.exists()
-        else {}
-    )
-    for wheel in sorted(wheels.glob("*")):
+def check(wheels: Path) -> None:
+    """Every wheel is one that requirements.lock names, by version and SHA-256."""
+    lines = {plain(line.partition("=")[0]): line for line in wanted()}
+    found = set()
+    for wheel in sorted(wheels.glob("*.whl")):
         name, version = wheel.name.split("-")[:2]
-        if wheel.suffix != ".whl" or f"{plain(name)}-{version}" not in pinned():
-            raise SystemExit(f"{wheel.name}: constraints.txt has no such version; pin it there")
+        line = lines.get(plain(name), "")
+        if f"=={version} " not in line:
+            raise SystemExit(f"{wheel.name}: requirements.lock has no such version; pin it there")
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        if renew:
-            known[wheel.name] = digest
-        elif known.get(wheel.name) != digest:
+        if f"--hash=sha256:{digest} " not in line:
             raise SystemExit(
-                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; "
-                "if that is meant: debian/build.py --renew"
+                f"{wheel.name}: its SHA-256 is {digest}, which requirements.lock has not; "
+                "if that is meant: make lock"
             )
-    if renew:
-        HASHES.write_text(
-            "".join(f"{digest}  {name}\n" for name, digest in sorted(known.items())),
-            encoding="utf-8",
-        )
+        found.add(plain(name))
+    if missing := sorted(set(lines) - found):
+        raise SystemExit(f"{wheels}: no wheel of {', '.join(missing)}")
 
 
 def from_debian(minor: int) -> dict[str, str]:
@@ -199,13 +186,13 @@ def build_again(suite: str, architecture: str, wheels: Path, work: Path, out: Pa
 
 def look_for_programs(architectures: list[str]) -> None:
     """Stop before anything is fetched where a program is missing; say which package has it."""
-    wanted = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "readelf": "binutils"}
+    packages = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "readelf": "binutils"}
     for machine in (MACHINES[architecture] for architecture in architectures):
         native = machine == platform.machine()
-        wanted[f"{machine}-linux-gnu-gcc"] = (
+        packages[f"{machine}-linux-gnu-gcc"] = (
             "gcc" if native else f"gcc-{machine.replace('_', '-')}-linux-gnu"
         )
-    missing = {name: package for name, package in wanted.items() if not shutil.which(name)}
+    missing = {name: package for name, package in packages.items() if not shutil.which(name)}
     if missing:
         raise SystemExit(
             f"missing: {' '.join(missing)}. "
@@ -222,32 +209,18 @@ def main() -> None:
     parser.add_argument(
         "--twice", action="store_true", help="build again elsewhere, and compare the bytes"
     )
-    parser.add_argument(
-        "--renew",
-        action="store_true",
-        help="write debian/wheels.sha256 from what pip fetches now, and build nothing",
-    )
     given = parser.parse_args()
-    if not given.renew:
-        look_for_programs(given.architecture or list(MACHINES))
+    look_for_programs(given.architecture or list(MACHINES))
     for suite in given.suite or SUITES:
         for architecture in given.architecture or MACHINES:
             wheels = given.work.resolve() / f"wheels-{suite}-{architecture}"
-            shutil.rmtree(wheels, ignore_errors=True)
             fetch(MACHINES[architecture], SUITES[suite][1], wheels)
-            check(wheels, renew=given.renew)
-            if not given.renew:
-                build(
-                    suite,
-                    architecture,
-                    wheels,
-                    given.work.resolve() / f"{suite}-{architecture}",
-                    given.out / suite,
-                )
-                print(f"{suite} {architecture}: {given.out / suite}", flush=True)
-                if given.twice:
-                    work = given.work.resolve()
-                    build_again(suite, architecture, wheels, work, given.out / suite)
+            check(wheels)
+            work, out = given.work.resolve(), given.out / suite
+            build(suite, architecture, wheels, work / f"{suite}-{architecture}", out)
+            print(f"{suite} {architecture}: {out}", flush=True)
+            if given.twice:
+                build_again(suite, architecture, wheels, work, out)
 
 
 if __name__ == "__main__":

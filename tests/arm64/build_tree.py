@@ -55,7 +55,7 @@ def add_python(tree: Path, build: dict) -> None:
     wheels = tree / "wheels"
     minor = build["SUITES"][SUITE][1]
     build["fetch"](MACHINE, minor, wheels)
-    build["check"](wheels, renew=False)
+    build["check"](wheels)
     pip = [
         sys.executable,
         "-m",

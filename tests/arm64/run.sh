@@ -7,7 +7,7 @@
 #   DEB                 an arm64 package to unpack and try as well (default: the one in dist/trixie, if `make deb` left one; none: no package)
 #   PLATEWARDEN_CACHE   where the Debian trixie tree is kept (default: ~/.cache/platewarden)
 #
-# The wheels are those of the arm64 packages: names from setup.py, versions from constraints.txt, bytes from debian/wheels.sha256. An instruction that
+# The wheels are those of the arm64 packages: names from setup.py, versions and bytes from requirements.lock. An instruction that
 # the processor lacks ends the run with SIGILL, as it would on the Pi. How long something takes here says nothing about a Pi.
 set -eu
 
@@ -22,7 +22,7 @@ die() { echo "test-arm64: $*" >&2; exit 1; }
 for program in mmdebstrap unshare chroot; do command -v "$program" >/dev/null || die "$program is missing: apt-get install --no-install-recommends mmdebstrap util-linux"; done
 
 # Another recipe or other wheels: another tree.
-recipe=$(cat "$here/build_tree.py" "$project/debian/wheels.sha256" | sha256sum | cut -d' ' -f1)
+recipe=$(cat "$here/build_tree.py" "$project/requirements.lock" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$tree/recipe" 2>/dev/null)" != "$recipe" ]; then
     echo "test-arm64: building $tree (once; see $cache/arm64.log)"
     mkdir -p "$cache"

@@ -1,7 +1,7 @@
 """Lays the camera's package over a tree as debian/rules does: the libraries once, for the cache;
 our own files for each run.
 
-lay_out.py libraries TREE WHEELS        fetches the wheels of constraints.txt for Debian 13's
+lay_out.py libraries TREE WHEELS        fetches the wheels of requirements.lock for Debian 13's
                                         Python into WHEELS, checks their hashes, unpacks them
 """
 
@@ -22,9 +22,8 @@ def libraries(tree: Path, wheels: Path) -> None:
     build, stage = (
         runpy.run_path(str(ROOT / "debian" / name)) for name in ("build.py", "stage.py")
     )
-    if not list(wheels.glob("*.whl")):
-        build["fetch"](MACHINE, build["SUITES"][SUITE][1], wheels)
-    build["check"](wheels, renew=False)
+    build["fetch"](MACHINE, build["SUITES"][SUITE][1], wheels)
+    build["check"](wheels)
     stage["lay_out_wheels"](wheels, {"camera": tree}, build["SUITES"][SUITE][1])
 
 

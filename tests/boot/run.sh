@@ -27,7 +27,7 @@ for kind in cgroup2 overlay; do
 done
 
 # A tree made by another recipe, or of other libraries, is another tree.
-recipe=$(cat "$here/build_tree.sh" "$here/lay_out.py" "$project/constraints.txt" "$project/debian/wheels.sha256" "$project/debian/absent.py" | sha256sum | cut -d' ' -f1)
+recipe=$(cat "$here/build_tree.sh" "$here/lay_out.py" "$project/requirements.lock" "$project/debian/absent.py" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$tree.recipe" 2>/dev/null)" != "$recipe" ]; then
     echo "test-boot: building $tree (once; see $cache/boot-build.log)"
     mkdir -p "$cache"
