@@ -131,23 +131,31 @@ def _aligned(chances: list[list[float]], skippable: list[bool]) -> list[int]:
     best = [*chances[0][:2], *(-math.inf for _ in skippable[2:])]
     came: list[list[int]] = []
     for step in chances[1:]:
-        ways = [_way(best, place, skip=skip) for place, skip in enumerate(skippable)]
-        came.append([back for _, back in ways])
-        best = [reached + chance for (reached, _), chance in zip(ways, step, strict=True)]
+        best, backs = _further(best, step, skippable)
+        came.append(backs)
     places = [len(best) - 1 - int(best[-2] > best[-1])]
     for backs in reversed(came):
         places.append(places[-1] - backs[places[-1]])
     return places[::-1]
 
 
-def _way(best: list[float], place: int, *, skip: bool) -> tuple[float, int]:
-    """The likeliest way to a place: how likely, and by how many places it came."""
-    reached, back = best[place], 0
-    if place and best[place - 1] > reached:
-        reached, back = best[place - 1], 1
-    if skip and best[place - 2] > reached:
-        reached, back = best[place - 2], 2
-    return reached, back
+def _further(
+    best: list[float], step: list[float], skippable: list[bool]
+) -> tuple[list[float], list[int]]:
+    """The likeliest ways to all places one step on: how likely, and by how many places each came.
+
+    One loop: a call for each place cost as much again.
+    """
+    reached, backs = [], []
+    before = far_before = -math.inf
+    for here, chance, skip in zip(best, step, skippable, strict=True):
+        most, back = (before, 1) if before > here else (here, 0)
+        if skip and far_before > most:
+            most, back = far_before, 2
+        reached.append(most + chance)
+        backs.append(back)
+        before, far_before = here, before
+    return reached, backs
 
 
 def _paused(beams: _Beams) -> _Beams:
@@ -192,19 +200,13 @@ def _extended(
                 _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the
     # speed.
-    least = _least(following)
-    kept = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
-    return (
-        kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])
-    ), least
-
-
-def _least(beams: _Beams) -> float:
-    """The mass below which a prefix is not followed."""
-    return min(
-        NEGLIGIBLE,
-        LEAST_OF_BEST * max(blank + character for blank, character, _, _ in beams.values()),
-    )
+    masses = [mass[0] + mass[1] for mass in following.values()]
+    least = min(NEGLIGIBLE, LEAST_OF_BEST * max(masses))
+    if min(masses) < least:
+        following = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
+    if len(following) > BEAM_WIDTH:
+        following = dict(sorted(following.items(), key=_likeliest)[:BEAM_WIDTH])
+    return following, least
 
 
 def _likeliest(item: tuple[str, _Mass]) -> float:

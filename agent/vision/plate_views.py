@@ -26,7 +26,7 @@ INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 CLOSE = (0.02, 0.05)
 # Margins of more crops of a plate that is not read surely; still within the training's spread.
 LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)
-SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here more change nothing
+SURE, HOPELESS = 0.9, 0.15  # from here on one crop is enough; up to here more change nothing
 # Two crops with this mean would be told as sure, by worth(): a third is asked first.
 ASKED_AGAIN_FROM = 0.83
 TOLD_AS_SURE = 0.9
@@ -92,13 +92,14 @@ class Views:
     def __init__(self, session: Session, worth: Worth = worth) -> None:
         self._session, self._worth = session, worth
 
-    def view(self, image: Image, box: PlateBox) -> View:
-        """What one crop shows, or where that is not sure, what two or three show.
+    def view(self, image: Image, box: PlateBox, first: View | None = None) -> View:
+        """What one crop shows, or where that is not sure, what two or three show. `first`: the
+        close crop's view, where it was looked at already.
 
         Errors of several crops agree less than their truths do. What a first crop reads surely
         would gain nothing; two that agree need a third only where they would be told as sure.
         """
-        first = self.look(image, box, CLOSE)
+        first = first or self.look(image, box, CLOSE)
         if not HOPELESS < first.best.probability < SURE:
             return first
         second = self.look(image, box, LOOSE)

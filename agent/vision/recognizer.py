@@ -20,11 +20,12 @@ from agent.core.wire.test_plate import is_test_plate
 from agent.light_meter import luminance
 from agent.values import replace
 from agent.vision.ctc import Reading
-from agent.vision.plate_views import SURE, TOLD_AS_SURE, Session, View, Views, Worth, worth
+from agent.vision.plate_views import CLOSE, TOLD_AS_SURE, Session, View, Views, Worth, worth
 from agent.vision.syntax import REGIONS
 from agent.vision.whole import limits
 from agent.vision.whole.second_look import SecondLook, Whole
 
+TWO_ROWS_SURE = 0.97  # what reads so surely as two rows is not tried as one
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
 ALTERNATIVES = 5
 LEAST_ALTERNATIVE = 1e-3
@@ -88,15 +89,16 @@ class OnnxPlateReader:
         """The box with the rows that it turned out to have, what is seen in it, and what its place
         has against it.
         """
-        view, found = self._views.view(image, box), box.limits
-        if box.rows == 2 and view.best.probability < SURE:
+        first, found = self._views.look(image, box, CLOSE), box.limits
+        if box.rows == 2 and first.best.probability < TWO_ROWS_SURE:
             # A dealer's name above the plate looks like an upper row of text: whether it is one,
-            # the text says better than the aligner.
+            # the text says better than the aligner. Only what reads better gets more crops.
             one_row = replace(box, rows=1)
-            as_one = self._views.view(image, one_row)
-            if as_one.best.probability > view.best.probability:
-                box, view = one_row, as_one
+            as_one = self._views.look(image, one_row, CLOSE)
+            if as_one.best.probability > first.best.probability:
+                box, first = one_row, as_one
                 found |= limits.by_rows(box)
+        view = self._views.view(image, box, first)
         return box, view, found | limits.by_place(box, *image.shape[1::-1])
 
     def _by_text(self, view: View) -> frozenset[Limit]:

@@ -14,6 +14,7 @@ from agent.vision.plate_views import (
     calibrated,
     worth,
 )
+from agent.vision.whole.second_look import JUDGED_FROM
 from models.training.recognizer.calibrate import Doubtful, fitted, loss
 
 MEANS = [number / 200 for number in range(201)]
@@ -48,8 +49,8 @@ def test_two_crops_that_would_be_told_as_sure_have_a_third_asked():
     assert worth(ASKED_AGAIN_FROM) <= TOLD_AS_SURE < worth(ASKED_AGAIN_FROM + 0.01)
 
 
-def test_what_was_hopeless_does_not_become_readable():
-    assert worth(HOPELESS) < 0.2
+def test_what_was_hopeless_does_not_become_worth_a_second_look():
+    assert worth(HOPELESS) < JUDGED_FROM
 
 
 def drawn(count, worth, seed):

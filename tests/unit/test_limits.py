@@ -100,11 +100,12 @@ class Seeing(OnnxPlateReader):
     ):
         missing = Missing(part=not whole)
         super().__init__(None, lambda *seen: self.weighed.append(seen) or missing, longest=longest)
-        self._views.view, self._views.seen = self.view, lambda _crop: view(*mirror)
+        self._views.look, self._views.view = self.look, lambda _image, _box, first: first
+        self._views.seen = lambda _crop: view(*mirror)
         self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
         self.weighed = []
 
-    def view(self, _image, box):
+    def look(self, _image, box, _inset):
         sure = self.as_one_row if box.rows == 1 and self.as_one_row else self.confidence
         return view(self.text, sure)
 

@@ -303,24 +303,28 @@ class RowsSession(ScriptedSession):
 
 
 @pytest.mark.parametrize(
-    ("as_two_rows", "as_one", "text", "rows"),
+    ("as_two_rows", "as_one", "text", "rows", "asked"),
     [
         (
             steps_of("XYTEST123", doubt=[(i, "9", SURE) for i in range(9)]),
             steps_of("TEST123"),
             "TEST123",
             1,
+            2,
         ),
-        (steps_of("TEST123"), steps_of("T9"), "TEST123", 2),
+        (steps_of("TEST123"), steps_of("T9"), "TEST123", 2, 1),
     ],
     ids=["dealer's name above one row", "two rows indeed"],
 )
-def test_whether_there_are_two_rows_the_text_says(as_two_rows, as_one, text, rows):
+def test_whether_there_are_two_rows_the_text_says_by_one_crop_of_each(
+    as_two_rows, as_one, text, rows, asked
+):
     box = PlateBox(
         (100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2
     )
-    plate = reader_of(RowsSession(as_two_rows, as_one)).read(frame(), box)
-    assert (plate.text.value, plate.box.rows) == (text, rows)
+    session = RowsSession(as_two_rows, as_one)
+    plate = reader_of(session).read(frame(), box)
+    assert (plate.text.value, plate.box.rows, session.asked) == (text, rows, asked)
 
 
 def test_an_issuers_pattern_settles_a_tie_and_says_so():
@@ -365,6 +369,7 @@ def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
     ("crops", "text", "asked"),
     [
         (["TEST123"], "TEST123", 1),
+        (["=TEST123"], "TEST123", 1),
         (["?TEST123", "?TEST123", "TFST123"], "TEST123", 2),
         (["?TEST123", "TFST123", "TFST123"], "TFST123", 3),
         (["?TEST123", "TFST123", "TEST123"], "TEST123", 3),
@@ -372,6 +377,7 @@ def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
     ],
     ids=[
         "sure at once",
+        "as sure as it is told",
         "two agree",
         "the third decides against the first",
         "the third decides for the first",
@@ -384,8 +390,12 @@ def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_
     class InTurn(ScriptedSession):
         def run(self, output_names, input_feed):
             said = crops[self.asked]
-            doubt = {"?": [(1, "F", SURE - 0.5)], "~": [(1, "F", SURE - 2.7)]}
-            self.logits = steps_of(said.lstrip("?~"), doubt=doubt.get(said[0], ()))
+            doubt = {
+                "?": [(1, "F", SURE - 0.5)],
+                "~": [(1, "F", SURE - 2.1)],
+                "=": [(1, "F", SURE - 2.4)],
+            }
+            self.logits = steps_of(said.lstrip("?~="), doubt=doubt.get(said[0], ()))
             return super().run(output_names, input_feed)
 
     session = InTurn(None)

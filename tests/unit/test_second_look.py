@@ -43,7 +43,8 @@ class Reads:
         self.asked += 1
         return view(self.once, self.probability)
 
-    def view(self, _image, _box):
+    def view(self, _image, _box, first):
+        assert first.best.text == self.once, "it was looked at already"
         return view(self.again, self.probability)
 
     def seen(self, _crop):

@@ -2,6 +2,8 @@
 weighed.
 """
 
+from itertools import combinations_with_replacement, pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from agent.vision.whole.wholeness import (
     Sight,
     Wholeness,
     around,
+    at_most,
     signs_of,
 )
 
@@ -151,3 +154,35 @@ def test_a_wild_box_still_gives_numbers():
     for corners in (((5, 5),) * 4, ((0, 0), (1e6, 0), (1e6, 1e6), (0, 1e6))):
         box = PlateBox((5, 5, 0, 0), corners, 1.0)
         assert np.isfinite(list(signs(box=box, places=(0.5,) * 7).values())).all()
+
+
+@pytest.mark.parametrize(("height", "share"), [(20, 0.5), (44, 0.4), (21, 0.5), (5, 0.0)])
+def test_a_columns_level_is_what_numpy_says_it_is(height, share):
+    rows = np.random.default_rng(height).normal(size=(height, 30)).astype(np.float32)
+    assert at_most(rows, share) == pytest.approx(np.percentile(rows, 100 * share, axis=0), abs=1e-6)
+
+
+def test_characters_are_aligned_as_by_trying_every_way():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        steps = rng.dirichlet(np.full(1 + len(CHARACTERS), 0.1), 6).astype(np.float32)
+        assert middles(steps, "7A7") == pytest.approx(by_every_way(steps, "7A7"))
+
+
+def by_every_way(steps, text):
+    """Each character's middle in the likeliest of all spellings, one step after the other."""
+    signs = [0 if place % 2 == 0 else 1 + CHARACTERS.index(text[place // 2]) for place in range(7)]
+    chances = steps[:, signs] + 1e-9
+    ways = [
+        way
+        for way in combinations_with_replacement(range(7), len(steps))
+        if way[0] < 2
+        and way[-1] > 4
+        and all(b - a < 2 or (b - a == 2 and b % 2) for a, b in pairwise(way))
+    ]
+    best = max(ways, key=lambda way: np.log(chances[range(len(way)), way]).sum())
+    found = []
+    for place in (1, 3, 5):
+        at = [step for step, reached in enumerate(best) if reached == place]
+        found.append(np.average(at, weights=chances[at, place]))
+    return found

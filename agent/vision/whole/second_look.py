@@ -71,12 +71,13 @@ class SecondLook:
         """What the network that reads stacked characters makes of the plate."""
         if self._stacked is None or box.rows == 2:
             return UNSEEN
-        text, seen = view.best.text, self._stacked.look(image, box, CLOSE).best
+        text, first = view.best.text, self._stacked.look(image, box, CLOSE)
+        seen = first.best
         if seen.text == text:
             return Stack(absent=seen.probability >= TOLD_AS_SURE)
         if not gained(text, seen.text):
             return UNSEEN
-        longer = self._stacked.view(image, box)
+        longer = self._stacked.view(image, box, first)
         return Stack(longer) if gained(text, longer.best.text) else UNSEEN
 
     def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:

@@ -8,6 +8,8 @@ Training: `python -m models.training.whole.train`, after every training of anoth
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Protocol
 
 import cv2
@@ -119,10 +121,10 @@ def around(image: Image, box: PlateBox) -> Image:
 def signs_of(surroundings: Image, box: PlateBox, sight: Sight) -> tuple[float, ...]:
     """By SIGNS. `surroundings`: as around() gives them."""
     text, places, regions = sight.text, sight.places, sight.regions
-    pitch = float(np.median(np.diff(places)))
-    pitch = max(pitch, 1e-3)
+    gaps = [after - before for before, after in pairwise(places)]  # plain floats: they are few
+    pitch = max(median(gaps), 1e-3)
     left, right = places[0] / pitch, (1 - places[-1]) / pitch
-    widest = float(np.diff(places).max()) / pitch
+    widest = max(gaps) / pitch
     rare = math.log(weight(text, regions))
     aspect, count = aspect_of(box), float(len(text))
     line, through = _lines(surroundings)
@@ -161,16 +163,28 @@ def _lines(grey: Image) -> tuple[float, float]:
     soft = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
     steps = np.abs(cv2.Sobel(soft, cv2.CV_32F, 1, 0))
     left, top = (round(side * share) for side, share in zip(grey.shape[::-1], AROUND, strict=True))
-    contrast = float(grey[top:-top, left:-left].std()) + GROUND
+    _, deviation = cv2.meanStdDev(grey[top:-top, left:-left])
+    contrast = float(deviation[0, 0]) + GROUND
     outside, inside = LEANING_PX
-    above, below = (_leaning(np.median(steps[rows], axis=0), outside) for rows in (ABOVE, BELOW))
-    plate = _leaning(np.percentile(steps[PLATE], 40, axis=0), inside)
+    above, below = (_leaning(at_most(steps[rows], 0.5), outside) for rows in (ABOVE, BELOW))
+    plate = _leaning(at_most(steps[PLATE], 0.4), inside)
     one = np.minimum(plate, np.maximum(above, below))
     both = np.minimum(plate, np.minimum(above, below))
     strongest = max(float(one[part].max()) for part in (LEFT, RIGHT, BETWEEN))
     return strongest / contrast, float(both[LEFT.start : RIGHT.stop].max()) / contrast
 
 
-def _leaning(row: NDArray[np.floating], px: int) -> Map:
+def at_most(rows: Map, share: float) -> Map:
+    """Of each column what that share of its rows does not exceed, between rows interpolated.
+
+    As numpy's percentile, in a fifth of its time.
+    """
+    place = share * (len(rows) - 1)
+    low = int(place)
+    lower, upper = np.sort(rows, axis=0)[low : low + 2]
+    return np.asarray(lower + np.float32(place - low) * (upper - lower), np.float32)
+
+
+def _leaning(row: Map, px: int) -> Map:
     """Each column's strongest neighbour."""
-    return np.asarray(cv2.dilate(row.astype(np.float32)[None], np.ones((1, px), np.uint8))[0])
+    return np.asarray(cv2.dilate(row[None], np.ones((1, px), np.uint8))[0])
