@@ -6,16 +6,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.commands.fleet.status import MOST_LINES
 from agent.core.camera.health.health_message import HealthMessage
 from agent.core.camera.health.health_report import Health
 from agent.core.log.checkpoint import origin_of
+from agent.fleet.camera_troubles import Who
 from agent.fleet.fleet_intake import take_in
 from agent.fleet.fleet_metrics import as_prometheus
-from agent.fleet.fleet_page import fleet_page
-from agent.fleet.fleet_run import seen
+from agent.fleet.fleet_page import MOST_ROWS, fleet_page
+from agent.fleet.fleet_run import census_of, seen
 from agent.fleet.fleet_settings import FleetSettings
 from agent.fleet.fleet_store import FleetStore
-from agent.fleet.fleet_view import Who, fleet_table
+from agent.fleet.fleet_view import fleet_table
 from agent.fleet.silence import look
 from agent.storage.health.health_note import signed
 from agent.storage.log_key import TrustedLogKeys
@@ -28,19 +30,22 @@ def step(folder: Path, name: str) -> int:
     now = datetime.now(UTC)
     if name == "silence":
         with FleetStore(folder, write=True) as store:
-            look(store, tuple(store.rows()), ("desk",), int(now.timestamp()), 0, 3 * 3_600)
+            rows = tuple(store.maybe_silent(int(now.timestamp()) - 3 * 3_600))
+            look(store, rows, ("desk",), int(now.timestamp()), 0, 3 * 3_600)
         return 0
     if name == "messages":
         return _messages(folder, now)
+    settings = FleetSettings()
     with FleetStore(folder) as store:
-        fleet = seen(store, FleetSettings(), now)
-    if name == "page":
-        return len(fleet_page(fleet).encode())
-    if name == "metrics":
-        return len(as_prometheus(fleet).encode())
-    if name == "json":
-        return len(json.dumps(fleet_table(fleet)))
-    return sum(len(one.row.name) for one in fleet.cameras if one.who is not Who.NOBODY)
+        if name == "page":
+            return len(fleet_page(seen(store, settings, now, MOST_ROWS)).encode())
+        if name == "metrics":
+            each = census_of(store, settings, now).briefs()
+            return len(as_prometheus(seen(store, settings, now, 0), each).encode())
+        if name == "json":
+            return len(json.dumps(fleet_table(seen(store, settings, now))))
+        fleet = seen(store, settings, now, MOST_LINES, 0, (Who.LADDER, Who.DESK))
+    return sum(len(one.row.name) for one in fleet.cameras)
 
 
 def _messages(folder: Path, now: datetime) -> int:

@@ -6,7 +6,8 @@ from html import escape
 from importlib.resources import files
 
 from agent.core.text.visible import visible
-from agent.fleet.fleet_view import CameraState, Fleet, Who, counted
+from agent.fleet.camera_troubles import Who
+from agent.fleet.fleet_view import CameraState, Fleet, counted
 
 _HEADS = {
     Who.LADDER: ("bad", "Needs a ladder"),
@@ -19,6 +20,8 @@ _NONE = {
     Who.DESK: "Nothing to do at the desk.",
     Who.NOBODY: "No camera is well.",
 }
+MOST_ROWS = 1_000
+"""Cameras on the page: a phone shows no more, and nobody reads on."""
 _COLUMNS = ("Camera", "What", "Last heard", "Software", "Policy", "Hot list", "Outbox", "Missed")
 
 
@@ -57,9 +60,9 @@ def _summary(fleet: Fleet) -> str:
         for who in Who
     )
     lines = [
-        ("Cameras", f"{len(fleet.cameras):,}"),
-        ("Software", counted(fleet.versions)),
-        ("Policy", counted(fleet.policies)),
+        ("Cameras", f"{fleet.counts.cameras:,}"),
+        ("Software", counted(fleet.counts.versions)),
+        ("Policy", counted(fleet.counts.policies)),
         ("Collector", fleet.link),
     ]
     if fleet.strangers:
@@ -72,13 +75,16 @@ def _section(fleet: Fleet, who: Who) -> Iterator[str]:
     looks, head = _HEADS[who]
     yield f'<section id="{who.name.lower()}" class="{looks}"><h2>{head}</h2>\n'
     cameras = tuple(fleet.of(who))
+    left = fleet.count(who) - len(cameras)
     if not cameras:
-        yield f"<p>{_NONE[who]}</p></section>\n"
+        words = f"{left:,} cameras: <code>fleet status --all</code> lists them." if left else ""
+        yield f"<p>{words or _NONE[who]}</p></section>\n"
         return
     heads = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
     yield f'<table class="fleet"><thead><tr>{heads}</tr></thead><tbody>\n'
     yield from map(_row, cameras)
-    yield "</tbody></table></section>\n"
+    more = f"<p>And {left:,} more: <code>fleet status --all</code>.</p>" if left > 0 else ""
+    yield f"</tbody></table>{more}</section>\n"
 
 
 def _row(one: CameraState) -> str:

@@ -18,12 +18,14 @@ from agent.city.city_log import city_log, domain_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
+from agent.fleet.camera_troubles import Who
+from agent.fleet.fleet_census import Census
 from agent.fleet.fleet_intake import names_in, take_in
 from agent.fleet.fleet_metrics import as_prometheus
-from agent.fleet.fleet_page import fleet_page
+from agent.fleet.fleet_page import MOST_ROWS, fleet_page
 from agent.fleet.fleet_settings import FleetSettings, load
 from agent.fleet.fleet_store import FleetStore
-from agent.fleet.fleet_view import Fleet, fleet_of
+from agent.fleet.fleet_view import Fleet
 from agent.fleet.silence import SilenceRound, look, look_at_broker
 from agent.ports import Clock
 from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers, turn_each
@@ -140,8 +142,8 @@ class FleetRun:
         now = self._clock.now().utc
         silent_s = self.settings.silent_after_hours * _HOUR_S
         if self._since is not None:
-            rows = tuple(self._store.rows())
             since_s, now_s = int(self._since.timestamp()), int(now.timestamp())
+            rows = tuple(self._store.maybe_silent(now_s - silent_s))
             look(self._store, rows, self.ringers, now_s, since_s, silent_s)
         elif self._away_s is not None and self._now_s() - self._away_s >= silent_s:
             look_at_broker(self._store, self.ringers, away=True)
@@ -176,13 +178,10 @@ class FleetRun:
 
     def _write(self, now: datetime) -> None:
         page, metrics = self.settings.page, self.settings.metrics
-        if page is None and metrics is None:
-            return
-        write_shown(
-            seen(self._store, self.settings, now),
-            self._folder / page if page is not None else None,
-            self._folder / metrics if metrics is not None else None,
-        )
+        if page is not None:
+            write_page(self._store, self.settings, now, self._folder / page)
+        if metrics is not None:
+            write_metrics(self._store, self.settings, now, self._folder / metrics)
 
     def _collect(self, city: Path) -> None:
         """The checkpoints that came, into the city's log, and the answers; what is wrong with them
@@ -223,20 +222,36 @@ class FleetRun:
         return named_ringers(self.settings.ring, self._folder)
 
 
-def seen(store: FleetStore, settings: FleetSettings, now: datetime) -> Fleet:
-    """The fleet as the store has it."""
-    return fleet_of(
-        store.rows(),
-        now,
-        settings.silent_after_hours,
-        strangers=store.strangers(),
-        run=store.noted(),
-    )
+def census_of(store: FleetStore, settings: FleetSettings, now: datetime) -> Census:
+    """Who counts the store's cameras."""
+    return Census(store, now, settings.silent_after_hours)
 
 
-def write_shown(fleet: Fleet, page: Path | None, metrics: Path | None) -> None:
-    """The page and Prometheus' text, of one moment, where they are wanted. Raises StorageError."""
-    if page is not None:
-        write_atomic(page, fleet_page(fleet).encode(), 0o644)
-    if metrics is not None:
-        write_atomic(metrics, as_prometheus(fleet).encode(), 0o644)
+def seen(
+    store: FleetStore,
+    settings: FleetSettings,
+    now: datetime,
+    most: int | None = None,
+    skip: int = 0,
+    of: Sequence[Who] = tuple(Who),
+) -> Fleet:
+    """The fleet as the store has it; of its cameras at most so many, after the first `skip`, of
+    those who wait for `of`.
+    """
+    census = census_of(store, settings, now)
+    states = census.states(most, skip, of)
+    return Fleet(now, states, census.counts(), store.strangers(), store.noted())
+
+
+def write_page(store: FleetStore, settings: FleetSettings, now: datetime, path: Path) -> int:
+    """The page; how many cameras there are. Raises StorageError."""
+    fleet = seen(store, settings, now, MOST_ROWS)
+    write_atomic(path, fleet_page(fleet).encode(), 0o644)
+    return fleet.counts.cameras
+
+
+def write_metrics(store: FleetStore, settings: FleetSettings, now: datetime, path: Path) -> None:
+    """Prometheus' text. Raises StorageError."""
+    fleet = seen(store, settings, now, 0)
+    text = as_prometheus(fleet, census_of(store, settings, now).briefs())
+    write_atomic(path, text.encode(), 0o644)

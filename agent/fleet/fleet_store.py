@@ -5,7 +5,7 @@ holds none.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -14,12 +14,14 @@ from agent.core.camera.health.health_message import HealthMessage, format_text, 
 from agent.disk.atomic_file import private_folder
 from agent.disk.private_file import create_private
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.fleet.camera_troubles import Who, told_troubles
 from agent.receiver.store.sqlite_rings import SCHEMA as RINGS_SCHEMA
 from agent.receiver.store.sqlite_rings import SqliteRings
 from agent.values import dataclass
 
 FILE_NAME = "fleet.sqlite"
-SCHEMA_VERSION = 1
+Values = Sequence[object] | Mapping[str, object]
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS camera (
     name TEXT PRIMARY KEY, enrolled INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0,
@@ -32,6 +34,14 @@ CREATE TABLE IF NOT EXISTS refused (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT
 """
+_FACTS = {"who": "INTEGER", "codes": "TEXT", "version": "TEXT", "policy": "INTEGER"}
+"""Out of a camera's newest message, when it is kept: `who` must act by it alone, the `codes` of its
+troubles, and what it runs and obeys. So nobody reads every message to count them.
+"""
+_INDEXES = ";".join(
+    f"CREATE INDEX IF NOT EXISTS camera_{name} ON camera ({name})"
+    for name in ("heard_s", "silent_s", *_FACTS)
+)
 MOST_REFUSED = 100_000  # names of refused messages: the broker's access list bounds them too
 
 
@@ -73,7 +83,7 @@ class FleetStore:
                 for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
                     self._db.execute(f"PRAGMA {pragma}")
                 self._db.executescript(f"{_SCHEMA};{RINGS_SCHEMA}")
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self._bring_up()
             else:
                 self._db = sqlite3.connect(self._path, timeout=10, isolation_level=None)
                 self._db.execute("PRAGMA query_only = ON")
@@ -82,6 +92,9 @@ class FleetStore:
             raise self._fault(error) from None
         if version > SCHEMA_VERSION:
             raise StorageError("was made by a newer version", where=self._path, fix="update")
+        if version < SCHEMA_VERSION:
+            fix = "start `platewarden fleet run` anew: it brings the store up to date"
+            raise StorageError("was made by an older version", where=self._path, fix=fix)
         self.rings = SqliteRings(self._execute, self._select, self.transaction)
 
     def __enter__(self) -> Self:
@@ -89,6 +102,34 @@ class FleetStore:
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
+
+    def _bring_up(self) -> None:
+        """A store of an earlier version gets what this one keeps beside each message."""
+        [(version,)] = self._db.execute("PRAGMA user_version")
+        if version > SCHEMA_VERSION:
+            return
+        with self.transaction():
+            there = {name for _, name, *_ in self._db.execute("PRAGMA table_info(camera)")}
+            for name, kind in _FACTS.items():
+                if name not in there:
+                    self._db.execute(f"ALTER TABLE camera ADD COLUMN {name} {kind}")
+            query = "SELECT name, told_s, heard_s, said FROM camera WHERE who IS NULL"
+            for name, told_s, heard_s, said in self._db.execute(query).fetchall():
+                if (message := _message(said)) is not None:
+                    self._note_facts(str(name), message, told_s, heard_s)
+            for line in _INDEXES.split(";"):
+                self._db.execute(line)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _note_facts(self, name: str, message: HealthMessage, told_s: int, heard_s: int) -> None:
+        health = message.health
+        found = tuple(told_troubles(health, told_s, heard_s))
+        who = min((one.who for one in found), default=Who.NOBODY)
+        codes = " ".join(one.code for one in found)
+        self._execute(
+            "UPDATE camera SET who = ?, codes = ?, version = ?, policy = ? WHERE name = ?",
+            (int(who), codes, health.version, health.policy_version, name),
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -135,6 +176,7 @@ class FleetStore:
                 *(missed, int(anew)),
             ),
         )
+        self._note_facts(message.health.camera, message, told_s, heard_s)
 
     def refuse(self, name: str, reason: str, what: str, at_s: int) -> None:
         """A message that was none costs a count."""
@@ -166,15 +208,32 @@ class FleetStore:
                     "INSERT OR IGNORE INTO to_ring VALUES (?, ?, ?)", (name, what, ringer)
                 )
 
-    def rows(self) -> Iterator[CameraRow]:
-        """All cameras, by name. A row that cannot be read counts as never heard."""
+    def rows(self, such: str = "ORDER BY c.name", values: Values = ()) -> Iterator[CameraRow]:
+        """All cameras, by name; or `such`. A row that cannot be read counts as never heard."""
         query = (
-            "SELECT c.name, enrolled, told_s, heard_s, said, missed, began_anew, silent_s, "
+            "SELECT c.name, enrolled, told_s, heard_s, said, missed, "  # noqa: S608  # our own text
+            "began_anew, silent_s, "
             "coalesce(messages, 0), coalesce(at_s, 0), coalesce(what, '') "
-            "FROM camera c LEFT JOIN refused r ON r.name = c.name ORDER BY c.name"
+            f"FROM camera c LEFT JOIN refused r ON r.name = c.name {such}"
         )
-        for name, enrolled, told_s, heard_s, said, *rest in self._select(query):
+        for name, enrolled, told_s, heard_s, said, *rest in self._select(query, values):
             yield CameraRow(str(name), bool(enrolled), told_s, heard_s, _message(said), *rest)
+
+    def maybe_silent(self, heard_by_s: int) -> Iterator[CameraRow]:
+        """Those that were not heard since, and those that are told of as silent: without their
+        messages.
+        """
+        query = (
+            "SELECT name, enrolled, told_s, heard_s, silent_s FROM camera "
+            "WHERE heard_s <= ? OR silent_s IS NOT NULL"
+        )
+        for name, enrolled, told_s, heard_s, silent_s in self._select(query, (heard_by_s,)):
+            yield CameraRow(str(name), bool(enrolled), told_s, heard_s, silent_s=silent_s)
+
+    def ask(self, query: str, values: Values = ()) -> Sequence[tuple[Any, ...]]:
+        """What else is counted (fleet_census.py)."""
+        found: Sequence[tuple[Any, ...]] = self._select(query, values)
+        return found
 
     def strangers(self) -> int:
         """Messages under names that are none of the city's cameras."""
@@ -195,7 +254,7 @@ class FleetStore:
         [(value,)] = self._select(query)
         return int(value)
 
-    def _execute(self, query: str, values: tuple[object, ...] = ()) -> Any:
+    def _execute(self, query: str, values: Values = ()) -> Any:
         try:
             return self._db.execute(query, values)
         except sqlite3.Error as error:
@@ -207,7 +266,7 @@ class FleetStore:
         except sqlite3.Error as error:
             raise self._fault(error) from None
 
-    def _select(self, query: str, values: tuple[object, ...] = ()) -> Any:
+    def _select(self, query: str, values: Values = ()) -> Any:
         return self._execute(query, values).fetchall()
 
     def _fault(self, error: sqlite3.Error) -> StorageError:

@@ -5,37 +5,14 @@ visit first. Values in, values out.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum
 
-from agent.core.camera.camera_event import FIX
-from agent.core.camera.health.health_report import Health, Reading, coarse, to_the_hour
+from agent.core.camera.health.health_report import coarse, to_the_hour
 from agent.core.text.rfc3339 import from_posix_s
-from agent.core.time.instant import ClockTrust
+from agent.fleet.camera_troubles import HOUR_S, Trouble, Who, told_troubles
 from agent.fleet.fleet_store import CameraRow
 from agent.values import dataclass
 
-HOT_C = 80  # where a Raspberry Pi begins to slow down
-FULL = 0.5  # of the outbox
-HOUR_S = 3_600
 REFUSED_FOR_S = 24 * HOUR_S  # a refused message is told of so long
-AHEAD_H = 2  # a camera's clock may lie so far ahead of the message's arrival
-
-
-class Who(IntEnum):
-    """Who must act, the most pressing first."""
-
-    LADDER = 0
-    DESK = 1
-    NOBODY = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """`code`: for programs and metrics; `words`: for people."""
-
-    code: str
-    words: str
-    who: Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +48,33 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Of all cameras: how many there are, wait for whom, have which trouble, run which software and
+    obey which policy.
+    """
+
+    cameras: int
+    who: Mapping[Who, int]
+    troubles: Mapping[str, int]
+    versions: Mapping[str, int]
+    policies: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
-    """`cameras`: whom to visit first stands first; `strangers`: messages under names that are none
-    of the city's cameras. `versions`, `policies`: how many cameras run which. `run`: how `fleet
-    run` fares.
+    """`cameras`: those that were asked for, whom to visit first standing first; `strangers`:
+    messages under names that are none of the city's cameras. `run`: how `fleet run` fares.
     """
 
     at: datetime
     cameras: Sequence[CameraState]
+    counts: Counts
     strangers: int
-    versions: Mapping[str, int]
-    policies: Mapping[int, int]
     run: Mapping[str, str]
 
     def count(self, who: Who) -> int:
         """How many cameras wait for whom."""
-        return sum(one.who is who for one in self.cameras)
+        return self.counts.who.get(who, 0)
 
     @property
     def link(self) -> str:
@@ -94,7 +82,7 @@ class Fleet:
         return self.run.get("link", "has not run yet")
 
     def of(self, who: Who) -> Iterator[CameraState]:
-        """Those, in order."""
+        """Those of `cameras`, in order."""
         return (one for one in self.cameras if one.who is who)
 
 
@@ -106,23 +94,27 @@ def fleet_of(
     strangers: int = 0,
     run: Mapping[str, str] | None = None,
 ) -> Fleet:
-    """`at`: UTC."""
+    """Of every row, each read. `at`: UTC."""
     found = tuple(rows)
     healths = [row.message.health for row in found if row.message]
-    versions = Counter(one.version for one in healths)
     policies = Counter(one.policy_version for one in healths if one.policy_version is not None)
-    newest = max(policies, default=0)
-    now_s = int(at.timestamp())
-    states = [_state(row, now_s, silent_after_h, newest) for row in found]
-    states.sort(key=_urgency)
-    return Fleet(
-        at,
-        tuple(states),
-        strangers,
-        dict(versions.most_common()),
+    states = states_of(found, at, silent_after_h, max(policies, default=0))
+    counts = Counts(
+        len(states),
+        Counter(one.who for one in states),
+        Counter(trouble.code for one in states for trouble in one.troubles),
+        dict(Counter(one.version for one in healths).most_common()),
         dict(sorted(policies.items(), reverse=True)),
-        run or {},
     )
+    return Fleet(at, states, counts, strangers, run or {})
+
+
+def states_of(
+    rows: Iterable[CameraRow], at: datetime, silent_after_h: int, newest_policy: int
+) -> Sequence[CameraState]:
+    """Whom to visit first stands first. `at`: UTC."""
+    now_s = int(at.timestamp())
+    return sorted((_state(row, now_s, silent_after_h, newest_policy) for row in rows), key=_urgency)
 
 
 def _urgency(one: CameraState) -> tuple[int, int, int, str]:
@@ -153,64 +145,7 @@ def _troubles(
         words = f"{row.refused} of its messages were refused: {row.refused_why}"
         yield Trouble("refused", words, Who.DESK)
     if row.message is not None and row.heard_s is not None and row.told_s is not None:
-        health = row.message.health
-        yield from _at_the_pole(health)
-        yield from _at_the_desk(health, newest_policy)
-        ahead_h = (row.told_s - row.heard_s) // HOUR_S
-        if ahead_h >= AHEAD_H:
-            yield Trouble("clock-ahead", f"its clock is {ahead_h} h or more ahead", Who.DESK)
-
-
-def _at_the_pole(health: Health) -> Iterator[Trouble]:
-    for alarm in sorted(health.alarms or ()):
-        yield Trouble(str(alarm), f"{alarm}: {FIX[alarm]}", Who.LADDER)
-    if health.watch_silent_h:
-        hours = int(health.watch_silent_h)
-        words = f"its camera process has told nothing for {hours} h: sensor, cable, or the card"
-        yield Trouble("watch-silent", words, Who.LADDER)
-    if health.throttled:
-        yield Trouble("throttled", "its power or clock is cut: supply, cable, heat", Who.LADDER)
-    if health.temperature_c is not None and health.temperature_c >= HOT_C:
-        yield Trouble("hot", f"{health.temperature_c:.0f} °C", Who.LADDER)
-    if health.reading is Reading.WORSE:
-        words = "it reads worse than its charter promises: glass, focus, light"
-        yield Trouble("reads-worse", words, Who.LADDER)
-
-
-def _at_the_desk(health: Health, newest_policy: int) -> Iterator[Trouble]:
-    age_h, version = health.hotlist_age_h, health.policy_version
-    told = (
-        ("watch-untold", health.watch_silent_h is None, "its camera process has told nothing yet"),
-        ("closed", bool(health.closed), f"it releases nothing: {health.closed}"),
-        ("no-policy", health.policy_in_force is False, "no policy is in force"),
-        ("lapsed", bool(health.lapsed), f"{health.lapsed} roles of its bundles have lapsed"),
-        (
-            "old-policy",
-            version is not None and version < newest_policy,
-            f"policy {version}; others have {newest_policy}",
-        ),
-        (
-            "no-hotlist",
-            age_h is None and health.watch_silent_h is not None,
-            "it has no hot list",
-        ),
-        (
-            "hotlist-stale",
-            bool(health.hotlist_stale) and age_h is not None,
-            f"its hot list is {age_h} h old: too old to match",
-        ),
-        ("clock", health.clock is ClockTrust.UNTRUSTED, "its clock is not trusted"),
-        (
-            "brokers-away",
-            bool(health.brokers_away),
-            f"{health.brokers_away} of its brokers are out of reach",
-        ),
-        ("outbox", (health.outbox_filled or 0) >= FULL, "its outbox is half full, or more"),
-        ("unread", bool(health.problems), f"it cannot read {', '.join(health.problems)}"),
-    )
-    for code, found, words in told:
-        if found:
-            yield Trouble(code, words, Who.DESK)
+        yield from told_troubles(row.message.health, row.told_s, row.heard_s, newest_policy)
 
 
 def counted(cameras: Mapping[str, int] | Mapping[int, int]) -> str:
@@ -222,11 +157,11 @@ def fleet_table(fleet: Fleet) -> Mapping[str, object]:
     """`fleet status --json` (docs/ref/fleet.md)."""
     return {
         "at": to_the_hour(fleet.at),
-        "cameras": len(fleet.cameras),
+        "cameras": fleet.counts.cameras,
         **{who.name.lower(): fleet.count(who) for who in Who},
         "strangers": fleet.strangers,
-        "versions": dict(fleet.versions),
-        "policies": {str(version): count for version, count in fleet.policies.items()},
+        "versions": dict(fleet.counts.versions),
+        "policies": {str(version): count for version, count in fleet.counts.policies.items()},
         "run": dict(fleet.run),
         "list": [one.table() for one in fleet.cameras],
     }

@@ -20,11 +20,11 @@ from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import Instant
 from agent.errors import ConfigError
 from agent.fleet import fleet_run
+from agent.fleet.camera_troubles import Who
 from agent.fleet.fleet_intake import names_in
 from agent.fleet.fleet_run import FleetRun, seen
 from agent.fleet.fleet_settings import FILE_NAME, load
 from agent.fleet.fleet_store import FleetStore
-from agent.fleet.fleet_view import Who
 from agent.fleet.silence import BROKER, SILENT, SilenceRound
 from agent.mqtt.topics import checkpoints_topic, collected_topic, health_topic
 from agent.receiver.ringing import ringers
@@ -290,10 +290,28 @@ class TestCommands:
     def test_status_shows_who_needs_a_ladder_first(self, folder, capsys):
         lines = printed(capsys, "status", folder).out.splitlines()
         assert lines[0] == "400 cameras: 4 need a ladder, 3 the desk, 393 are well"
-        assert lines[4].startswith("LADDER  camera-000103: heard 9 h ago, 0.1.0")
+        assert lines[4] == "LADDER  camera-000103: heard 9 h ago, 0.1.0"
+        assert lines[5] == "          silent for 9 h: power, network, or the camera itself"
         words = [line.split()[0] for line in lines if line.startswith(("LADDER", "DESK", "well"))]
         assert words == ["LADDER"] * 4 + ["DESK"] * 3
         assert printed(capsys, "status", folder, "--all").out.count("\nwell ") == 393
+
+    def test_status_page_by_page(self, folder, capsys):
+        def names(*more):
+            out = printed(capsys, "status", folder, *more).out
+            words = [
+                line.split()[1] for line in out.splitlines() if line.startswith(("LAD", "DES"))
+            ]
+            return words, out.splitlines()[-1]
+
+        whole, _ = names()
+        first, more = names("--limit", 3)
+        assert more == "… and 4 more: --skip 3, or --all"
+        second, last = names("--limit", 4, "--skip", 3)
+        assert first + second == whole
+        assert "more:" not in last
+        listed = json.loads(printed(capsys, "status", folder, "--json", "--limit", 2).out)["list"]
+        assert [f"{one['camera']}:" for one in listed] == whole[:2]
 
     def test_json_page_and_metrics_agree(self, folder, tmp_path, capsys):
         table = json.loads(printed(capsys, "status", folder, "--json").out)

@@ -11,10 +11,12 @@ from agent.core.camera.health.health_message import HealthMessage
 from agent.core.camera.health.health_report import Reading
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust
+from agent.fleet.camera_troubles import HOT_C, Who
+from agent.fleet.fleet_census import Brief
 from agent.fleet.fleet_metrics import as_prometheus
 from agent.fleet.fleet_page import fleet_page
 from agent.fleet.fleet_store import CameraRow
-from agent.fleet.fleet_view import HOT_C, Who, fleet_of, fleet_table
+from agent.fleet.fleet_view import fleet_of, fleet_table
 from tests.support.fleets import AT, AT_S, well
 
 LINE = re.compile(r"# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+=\"[^\"\\\n]*\"\})? [0-9]+(\.[0-9]+)?")
@@ -107,7 +109,9 @@ def test_the_table_is_plain_and_whole():
 
 
 def test_metrics_are_prometheus_own_form_and_name_each_camera_once():
-    text = as_prometheus(fleet_of([row(), row("cam-2", ago_h=9), CameraRow("cam-3", True)], AT, 3))
+    fleet = fleet_of([row(), row("cam-2", ago_h=9), CameraRow("cam-3", True)], AT, 3)
+    each = [Brief(one.row.name, one.row.heard_s, one.who, one.row.missed) for one in fleet.cameras]
+    text = as_prometheus(fleet, each)
     assert [line for line in text.splitlines() if not LINE.fullmatch(line)] == []
     told = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert told['platewarden_fleet_cameras{who="ladder"}'] == "1"

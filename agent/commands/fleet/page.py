@@ -19,16 +19,17 @@ def page(
         typer.Option("--metrics", help="Write Prometheus' text there, too, of the same moment."),
     ] = None,
 ) -> None:
-    """Write one page of all cameras, whole and offline, as `fleet run` does where fleet.toml names
-    it.
+    """Write one page of a city's cameras, whole and offline, as `fleet run` does where fleet.toml
+    names it. It has the thousand most pressing.
     """
-    from agent.fleet.fleet_run import seen, write_shown
+    from agent.fleet.fleet_run import write_metrics, write_page
     from agent.fleet.fleet_settings import load
     from agent.fleet.fleet_store import FleetStore
     from agent.host.clock import SystemClock
 
-    settings = load(folder)
+    settings, now = load(folder), SystemClock().now().utc
     with FleetStore(folder) as store:
-        fleet = seen(store, settings, SystemClock().now().utc)
-    write_shown(fleet, out, metrics)
-    typer.echo(f"{out}: {len(fleet.cameras):,} cameras")
+        cameras = write_page(store, settings, now, out)
+        if metrics is not None:
+            write_metrics(store, settings, now, metrics)
+    typer.echo(f"{out}: {cameras:,} cameras")
