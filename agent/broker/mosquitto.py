@@ -59,8 +59,8 @@ def config(port: int, etc: PurePosixPath, var: PurePosixPath) -> str:
 def open_files() -> str:
     """open-files.conf, a drop-in for Mosquitto's unit.
 
-    Mitigates against: the 1,009th client gets no answer, since systemd lets a service have 1,024
-    open files, and the log calls that "denied access by tcpd".
+    Mitigates against: the client after some 1,015 gets no answer, since systemd lets a service have
+    1,024 open files, and the log calls that "denied access by tcpd".
     """
     return f"{_HEAD}[Service]\nLimitNOFILE={MAX_OPEN_FILES}\n"
 
