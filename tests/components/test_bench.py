@@ -238,6 +238,15 @@ def test_opening_a_hot_list_is_measured_beside_another_checkout(monkeypatch, cap
     assert "base_by_most" not in json.loads(capsys.readouterr().out)
 
 
+def test_a_changed_list_is_measured_beside_the_whole(capsys):
+    from bench import hotlist_changes
+
+    hotlist_changes.main(["--entries", "300", "--changed", "2", "--rounds", "1"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["entries"], found["gone"], found["come"]) == (300, 2, 2)
+    assert 0 < found["changes_bytes"] < found["whole_bytes"] / 5
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.parametrize(

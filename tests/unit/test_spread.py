@@ -1,15 +1,20 @@
 """Each camera's own order of a broker's addresses: a fleet spreads over them, and over the rest
-where one is away; the publisher dials in that order.
+where one is away; deliver and update dial in that order.
 """
 
 from collections import Counter
 from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
 
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.network.egress import Egress
 from agent.network.publisher import MqttPublisher
 from agent.network.spread import spread
+from agent.settings import Limits
+from agent.sides import update
 
 NODES = tuple((f"203.0.113.{number}", 8883) for number in (11, 12, 13))
 FLEET = [f"main-street-{number}" for number in range(3_000)]
@@ -81,6 +86,42 @@ def dialled_by(camera):
     )
     sender.collect(0.0)
     return dialled
+
+
+class Away:
+    """Stands for network/https_source.py: a source that is away."""
+
+    def __init__(self, address) -> None:
+        self._address = address
+
+    def chunks(self, *_more):
+        raise NetworkError("is away", where=str(self._address))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("camera", FLEET[:4])
+def test_update_tries_each_address_of_a_source_in_its_own_order(camera, tmp_path, monkeypatch):
+    asked = []
+    source = Broker("hall", "w.example", NODES, "ca.pem", frozenset({b"p" * 32}), frozenset())
+    city = SimpleNamespace(policy=lambda: SimpleNamespace(bundle_sources=(source,)), ca=str)
+    changed = {
+        "_verified": lambda *_: SimpleNamespace(city=tmp_path),
+        "CityFolder": lambda _folder: city,
+        "context_for": lambda *_: None,
+        "install_guard": lambda *_: None,
+        "refuse_proxies": lambda *_: None,
+        "HttpsSource": lambda _source, address, *_: [asked.append(address), Away(address)][1],
+    }
+    for name, stand_in in changed.items():
+        monkeypatch.setattr(update, name, stand_in)
+    settings = SimpleNamespace(
+        state=tmp_path, bundles=tmp_path / "in", limits=Limits(), camera_id=camera
+    )
+    with pytest.raises(NetworkError, match="is away"):
+        update.from_network(settings)
+    assert asked == list(spread(NODES, camera))
 
 
 def test_deliver_tries_each_address_in_its_own_order():
