@@ -9,8 +9,9 @@ import cv2
 from agent.vision.aligner import AligningDetector
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.issuer.issuer import Issuer
-from agent.vision.models import load_model, model_entry
+from agent.vision.models import load_model, model_entry, read_manifest
 from agent.vision.recognizer import OnnxPlateReader
+from agent.vision.sessions import Session
 from agent.vision.whole.limits import LONGEST
 from agent.vision.whole.wholeness import Wholeness
 
@@ -22,22 +23,14 @@ def load_vision(
     characters, as OnnxPlateReader's. Raises ModelError.
     """
     cv2.setNumThreads(threads)
-    proposer = OnnxPlateDetector(
-        load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold
-    )
-    detector = AligningDetector(
-        proposer,
-        load_model("aligner", threads, models_dir),
-        model_entry("aligner", models_dir).threshold,
-    )
-    whole = Wholeness(
-        load_model("wholeness", threads, models_dir),
-        model_entry("wholeness", models_dir).threshold,
-    )
-    issuer = Issuer(
-        load_model("issuer", threads, models_dir), model_entry("issuer", models_dir).threshold
-    )
-    recognizer, stacked = (
-        load_model(name, threads, models_dir) for name in ("recognizer", "stacked")
-    )
+    manifest = read_manifest(models_dir)
+
+    def load(name: str) -> tuple[Session, float]:
+        entry = model_entry(name, models_dir, manifest)
+        return load_model(name, threads, models_dir, manifest), entry.threshold
+
+    proposer = OnnxPlateDetector(*load("detector"))
+    detector = AligningDetector(proposer, *load("aligner"))
+    whole, issuer = Wholeness(*load("wholeness")), Issuer(*load("issuer"))
+    (recognizer, _), (stacked, _) = load("recognizer"), load("stacked")
     return detector, OnnxPlateReader(recognizer, whole, issuer, longest_text, stacked)

@@ -77,8 +77,11 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
         ) from None
 
 
-def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
-    """A session over the network that the manifest lists as `name`.
+def load_model(
+    name: str, threads: int = 1, models_dir: Path | None = None, manifest: Manifest | None = None
+) -> InferenceSession:
+    """A session over the network that the manifest lists as `name`. `manifest`: as it was read,
+    else it is read for this one.
 
     Raises ModelError when its size or hash is another.
 
@@ -86,7 +89,7 @@ def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> I
     onnxruntime.
     """
     folder = _folder(models_dir)
-    entry = model_entry(name, models_dir)
+    entry = model_entry(name, models_dir, manifest)
     where = _where(folder, entry.file)
     model = _read(folder, entry.file, LARGEST_MODEL_BYTES)
     if len(model) != entry.size_bytes:
@@ -108,9 +111,11 @@ def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> I
         ) from error
 
 
-def model_entry(name: str, models_dir: Path | None = None) -> ModelEntry:
+def model_entry(
+    name: str, models_dir: Path | None = None, manifest: Manifest | None = None
+) -> ModelEntry:
     """What the manifest says about `name`. Raises ModelError when it is not listed."""
-    listed = read_manifest(models_dir).models
+    listed = (manifest or read_manifest(models_dir)).models
     if name not in listed:
         where = _where(_folder(models_dir), MANIFEST)
         raise ModelError(

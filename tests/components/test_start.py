@@ -80,3 +80,22 @@ def test_the_version_loads_no_command():
     names = loaded("--version")
     assert not names & (OF_STATUS | OF_WATCH)
     assert not {name for name in names if name.startswith("agent.sides")}
+
+
+def test_a_camera_without_a_list_loads_no_masked_arrays():
+    code = (
+        "import sys; from datetime import date; "
+        "from agent.bundles.hotlist_sealed import no_hotlist; "
+        "no_hotlist(date(2026, 11, 29)); sys.exit('numpy.ma' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_the_manifest_of_the_networks_is_read_once(monkeypatch):
+    from agent.vision import model_loader, models
+
+    read, plain = [], models._read
+    monkeypatch.setattr(models, "_read", lambda *what: read.append(what[1]) or plain(*what))
+    model_loader.load_vision()
+    assert sorted(read) == sorted({*read})
+    assert models.MANIFEST in read

@@ -194,7 +194,8 @@ def test_a_frozen_value_cannot_be_changed(name):
             )
             assert found == due
     # Before 3.14 the standard library answers a foreign name with a TypeError of its own.
-    with pytest.raises(AttributeError):
+    due = AttributeError if name == "Counted" else dataclasses.FrozenInstanceError
+    with pytest.raises(due):
         both(name)[0][0].nobody = 1
 
 

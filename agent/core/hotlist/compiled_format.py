@@ -210,6 +210,8 @@ def _sound(header: Header, columns: Columns) -> bool:
 
 def shapes_of(texts: NDArray[Any]) -> Mapping[str, int]:
     """How many different texts there are of each shape, from the column of their keys."""
+    if not len(texts):
+        return {}  # a camera without a list starts here; np.unique would load numpy.ma for it
     left = np.unique(texts)
     shapes = np.zeros(len(left), np.int64)
     place = 1
