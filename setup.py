@@ -65,6 +65,7 @@ EXTRAS = {
         "pyyaml>=6",  # as peers
     ],
     "dev": [
+        "cyclonedx-python-lib[json-validation]>=11",  # the packages' lists of parts (SBOM)
         "fonttools>=4.50",  # the fonts of case files are tested against it
         "hypothesis>=6.100",
         "import-linter>=2.16",

@@ -336,16 +336,26 @@ def unpack(wheel: Path, into: Path) -> None:
             target.write_bytes(archive.read(name))
 
 
+def list_parts(sides: dict[str, Path], wheels: Path, architecture: str) -> None:
+    """A CycloneDX list of its parts into each package. Its name is that of the package's folder."""
+    write = runpy.run_path(str(ROOT / "debian/sbom.py"))["write"]
+    version = re.match(r".*\((.+)\)", (ROOT / "debian/changelog").read_text(encoding="utf-8"))[1]
+    for root in sides.values():
+        write(root, root.name, version, architecture, wheels)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheels", type=Path, required=True)
     parser.add_argument("--python-minor", type=int, required=True)
+    parser.add_argument("--architecture", required=True)
     for side in SIDES:
         parser.add_argument(f"--{side}", type=Path, required=True)
     given = parser.parse_args()
     sides = {side: getattr(given, side) for side in SIDES}
     lay_out_ours(sides)
     lay_out_wheels(given.wheels, sides, given.python_minor)
+    list_parts(sides, given.wheels, given.architecture)
 
 
 if __name__ == "__main__":
