@@ -200,7 +200,7 @@ def drafts_of(
             fix="the missing holders sign it: `bundle roster`; or enrol the cameras again, with "
             "the key of root.json: bundle sign --enrol",
         ) from None
-    return files | _authorities(folder, policy)
+    return files | authorities(folder, policy)
 
 
 def _release(folder: Path) -> bytes:
@@ -213,7 +213,7 @@ def _release(folder: Path) -> bytes:
     return text
 
 
-def _authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
+def authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
     """The CA files that the policy's brokers name. Raises ConfigError."""
     files = {}
     for broker in policy.brokers:

@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.repository.signing_keys import KeyHolder
+    from agent.core.policy.policy import Policy
 
 KEYS = "rig-keys"
+TEXTS = (drafts.CHARTER, drafts.POLICY_TOML, drafts.CAMERAS)
 SIGNERS = ("rig-1", "rig-2", "rig-3")
 ROSTER_KEY, ONLINE_KEY, HOTLIST_KEY = "roster.pem", "online.pem", "hotlist.pem"
 HOST = "rig.example"
@@ -114,9 +116,11 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
             where=city,
             fix="a rig's city is thrown away whole: remove the folder, or name another",
         )
+    if all((city / text).exists() for text in TEXTS):
+        drafts.authorities(city, _policy(city))  # what is missing is said before a key is made
     private_folder(city / KEYS)
     drafted = _draft(city, name, now)
-    policy = parse_policy((city / drafts.POLICY_TOML).read_bytes(), str(city / drafts.POLICY_TOML))
+    policy = _policy(city)
     identity = CityIdentity(city_id, name, rig=True)
     founding = Founding.of(identity, _holders(city / KEYS, policy.recipients), 2)
     with only_writer(city):
@@ -136,6 +140,11 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
             renew=False,
         )
     return Rig(city, drafted)
+
+
+def _policy(city: Path) -> Policy:
+    path = city / drafts.POLICY_TOML
+    return parse_policy(path.read_bytes(), str(path))
 
 
 def _holders(keys: Path, recipients: Iterable[str]) -> dict[str, list[KeyHolder]]:
@@ -163,8 +172,7 @@ def _no_secret(_what: str) -> str:
 def _draft(city: Path, name: str, now: datetime) -> tuple[str, ...]:
     """What is missing of charter, policy, roster and the broker's certificates."""
     today = now.date()
-    texts = (drafts.CHARTER, drafts.POLICY_TOML, drafts.CAMERAS)
-    missing = [text for text in texts if not (city / text).exists()]
+    missing = [text for text in TEXTS if not (city / text).exists()]
     if not missing:
         return ()
     pin = _authority(city, now)
@@ -185,7 +193,7 @@ def _draft(city: Path, name: str, now: datetime) -> tuple[str, ...]:
         pin=pin,
     )
     written = draft(jurisdiction_files.named("us-ca"), answers)
-    for text, content in zip(texts, (written.charter, written.policy, written.roster), strict=True):
+    for text, content in zip(TEXTS, (written.charter, written.policy, written.roster), strict=True):
         if text in missing:
             write_atomic(city / text, content.encode(), 0o644)
     return tuple(missing)

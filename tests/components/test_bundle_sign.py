@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.city.rig_city import found_rig
+from agent.errors import ConfigError
 from tests.support.clerk_city import (
     CAMERA,
     FIRST,
@@ -332,6 +334,21 @@ def enrol(desk, *more, who="dora", on=LATER):
         *more,
         on=on,
     )
+
+
+def test_a_rigs_city_that_lacks_a_certificate_is_not_begun(tmp_path):
+    """It left keys and half a city, and the next try was refused: it holds a city already."""
+    now, made, again = datetime.now(UTC), tmp_path / "made", tmp_path / "again"
+    found_rig(made, "rig", "A rig", now)
+    again.mkdir()
+    for name in ("charter.toml", "policy.toml", "roster.toml"):
+        shutil.copy(made / name, again)
+    before = sorted(again.rglob("*"))
+    with pytest.raises(ConfigError, match="no such file"):
+        found_rig(again, "rig", "A rig", now)
+    assert sorted(again.rglob("*")) == before
+    shutil.copytree(made / "ca", again / "ca")
+    found_rig(again, "rig", "A rig", now)
 
 
 def test_a_batch_by_one_act_of_signing(open_desk):
