@@ -48,6 +48,7 @@ EXTRAS = {
         "python-pkcs11>=0.8",  # signing keys of bundles on a token: `bundle sign --key pkcs11:…`
     ],
     "inbox": [
+        "fido2>=2.2,<3",  # passkeys
         "jinja2>=3.1.5",  # the inbox's pages: escapes by itself
         "pydyf>=0.11",  # case files: writes PDF, and needs nothing else
         "starlette>=0.50",  # `receiver serve`, on uvicorn
@@ -66,6 +67,7 @@ EXTRAS = {
     ],
     "dev": [
         "cyclonedx-python-lib[json-validation]>=11",  # the packages' lists of parts (SBOM)
+        "fido2>=2.2,<3",  # as inbox
         "fonttools>=4.50",  # the fonts of case files are tested against it
         "hypothesis>=6.100",
         "import-linter>=2.16",

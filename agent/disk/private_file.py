@@ -65,13 +65,13 @@ def open_to_others(path: Path, mode: int) -> bool:
     return bool(mode & 0o077 & ~shown)
 
 
-def read_private(path: Path) -> bytes:
+def read_private(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
     """The bytes of a regular file with no permission for group or others.
 
     Raises StorageError; FileNotFoundError is its cause when it is not there.
     """
     try:
-        return read_owned(path)
+        return read_owned(path, max_bytes)
     except FileNotFoundError as error:
         raise StorageError(
             "no such key file",
@@ -83,7 +83,7 @@ def read_private(path: Path) -> bytes:
         raise storage_error(error, path, "cannot open") from None
 
 
-def read_owned(path: Path) -> bytes:
+def read_owned(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
     """The same for callers with words of their own for a file that does not open.
 
     Raises OSError; StorageError where others may read it.
@@ -97,6 +97,6 @@ def read_owned(path: Path) -> bytes:
                 where=path,
                 fix=f"chmod 600 {path}; make a new key if strangers had access",
             )
-        return read_regular(descriptor, path, MAX_BYTES)
+        return read_regular(descriptor, path, max_bytes)
     finally:
         os.close(descriptor)

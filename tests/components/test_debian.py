@@ -137,7 +137,7 @@ def test_the_citys_package_repeats_nothing_of_the_receivers_below_it(laid_out):
 
 def test_no_file_is_lost_but_what_reads_folders_of_pictures(stage, laid_out):
     held = {path for paths in laid_out.values() for path in paths}
-    kinds = {".py", ".html", ".css", ".svg", ".json"}
+    kinds = {".py", ".html", ".css", ".svg", ".json", ".js", ".ttf"}
     ours = {
         file.relative_to(ROOT)
         for file in (ROOT / "agent").rglob("*")

@@ -20,11 +20,11 @@ from agent.errors import RefusedError
 from agent.receiver.inbox.lead_export import ExportForm
 from agent.receiver.inbox.lead_words import PAGE_BANNER
 from agent.receiver.inbox.leads import Leads
+from agent.receiver.inbox.people.sign_in import Session
 from agent.receiver.inbox.server import desk_of
-from agent.receiver.inbox.sign_in import Session
 from agent.receiver.store.acts.lead_acts import ActKind
 from agent.storage.log_key import load_trusted_keys
-from tests.support.inbox import PASSWORD, TABLES, Person, Serving, code_of, come, desk
+from tests.support.inbox import PASSWORD, TABLES, Person, Serving, code_of, come, desk, records
 from tests.support.plate_search import search
 from tests.support.receiving import this_instant
 from tests.support.sealed import DEVICE, PLATE
@@ -57,13 +57,6 @@ def lead(enrolled):
 
 def opened(person, lead, **more):
     return person.post(f"{lead}/open", purpose=PURPOSE, **more)
-
-
-def records(folder):
-    """What the access log says, oldest first: read with the writer still at work."""
-    path = folder / "access-log" / "log.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as log:
-        return [json.loads(row[0]) for row in log.execute("SELECT details FROM leaf ORDER BY n")]
 
 
 class TestSigningIn:

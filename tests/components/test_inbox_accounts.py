@@ -10,10 +10,10 @@ import pytest
 
 from agent import cli
 from agent.errors import StorageError, UsageError
-from agent.receiver.inbox import accounts as accounts_module
-from agent.receiver.inbox import sign_in as sign_in_module
-from agent.receiver.inbox.accounts import Account, AccountFolder
-from agent.receiver.inbox.sign_in import Grant, SignIn
+from agent.receiver.inbox.people import accounts as accounts_module
+from agent.receiver.inbox.people import sign_in as sign_in_module
+from agent.receiver.inbox.people.accounts import Account, AccountFolder
+from agent.receiver.inbox.people.sign_in import Grant, SignIn
 from agent.receiver.workplace import Workplace
 from tests.support.receiving import this_instant
 from tests.support.sealed import RECIPIENT
@@ -209,9 +209,10 @@ class TestCommands:
         assert (code, out.startswith("otpauth://totp/")) == (0, True)
         assert PASSWORD not in out + err
         assert AccountFolder(place).find("dora").is_password(PASSWORD)
-        assert self.typed(capsys, "list", place)[1] == f"dora  {ORG}\n"
-        told = json.loads(self.typed(capsys, "list", place, "--json")[1])
-        assert told == {"accounts": [{"name": "dora", "organization": ORG}]}
+        line = f"dora  {ORG}  analyst: password, 0 passkey(s)\n"
+        assert self.typed(capsys, "list", place)[1] == line
+        [told] = json.loads(self.typed(capsys, "list", place, "--json")[1])["accounts"]
+        assert (told["name"], told["organization"], told["password"]) == ("dora", ORG, True)
         assert self.typed(capsys, "remove", place, "dora")[0] == 0
         assert "no account yet" in self.typed(capsys, "list", place)[1]
         assert self.typed(capsys, "remove", place, "dora")[0] == 2

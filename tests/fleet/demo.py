@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.receiver.inbox.accounts import AccountFolder
+from agent.receiver.inbox.people.accounts import AccountFolder
 from tests.fleet.brokers import MOSQUITTO, broker_in, unanswered
 from tests.fleet.cameras import Cameras
 from tests.fleet.city import FleetCity

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.components.test_passkeys_browser import ADD, Authenticator
 from tests.interop import page_seen
 from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
 from tests.support.inbox import Serving, desk
@@ -19,6 +20,28 @@ def require_sound(browser, where):
     for size in (PHONE, DESK):
         resize(browser, size)
         page_seen.require_sound(browser, where)
+
+
+def test_axe_finds_nothing_where_somebody_comes_in(tmp_path):
+    """With all three ways in, and a person's own passkeys."""
+    tables = (
+        '\n[inbox.oidc]\nissuer = "https://login.example"\nclient_id = "x"\n'
+        'address = "127.0.0.1"\nname = "Exampleville sign-in"\n'
+    )
+    enrolled = desk(tmp_path / "receiver", tables)
+    with Serving(enrolled.folder) as serving, Browser(tmp_path / "profile") as browser:
+        keys, _ = Keyboard(browser), Authenticator(browser)
+        here = f"http://localhost:{serving.port}/"
+        browser.go(here)
+        browser.until("!!document.querySelector('form[data-passkey]')")
+        require_sound(browser, "three ways in")
+        keys.go("a[href='/invitation']", "#code")
+        require_sound(browser, "invitation")
+        keys.sign_in(here, enrolled.folder)
+        keys.go("a[href='/passkeys']", ADD)
+        require_sound(browser, "no passkey yet")
+        keys.go(ADD, "ul.leads li")
+        require_sound(browser, "a passkey")
 
 
 def test_axe_finds_nothing(tmp_path):

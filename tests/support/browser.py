@@ -27,9 +27,11 @@ QUIETLY = (
 
 
 class Browser:
-    """One page. Every wait is bounded by `timeout_s`."""
+    """One page. Every wait is bounded by `timeout_s`. `options`: more of Chromium's."""
 
-    def __init__(self, profile: Path, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, profile: Path, timeout_s: float = 60.0, options: tuple[str, ...] = ()
+    ) -> None:
         self._timeout_s, self._number, self._rest = timeout_s, 0, b""
         self.console, self.requests = [], []
         to_read, self._write = os.pipe()
@@ -37,7 +39,7 @@ class Browser:
         os.set_inheritable(to_read, True)
         os.set_inheritable(to_write, True)
 
-        command = [*QUIETLY, f"--user-data-dir={profile}", "about:blank"]
+        command = [*QUIETLY, *options, f"--user-data-dir={profile}", "about:blank"]
         # The browser wants its pipe as descriptors 3 and 4: a shell puts them there.
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec 3<&{to_read} 4>&{to_write} "$0" "$@"', CHROMIUM, *command],

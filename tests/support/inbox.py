@@ -5,6 +5,7 @@ import http.client
 import json
 import queue
 import re
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from urllib.parse import urlencode
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from agent.receiver.inbox.accounts import AccountFolder
+from agent.receiver.inbox.people.accounts import AccountFolder
 from agent.receiver.intake import Intake
 from agent.receiver.workplace import Workplace
 from tests.support.receiving import WAIT_S, Enrolled, this_instant
@@ -171,6 +172,13 @@ def code_of(folder: Path, name: str = "dora", step: int = 0) -> str:
     table = json.loads((folder / "accounts" / f"{name}.json").read_text())
     made = TOTP(base64.b32decode(table["totp"]), 6, SHA1(), 30)
     return made.generate(int(time.time()) + 30 * step).decode()
+
+
+def records(folder: Path) -> list[dict[str, str]]:
+    """What the access log says, oldest first: read with the writer still at work."""
+    path = folder / "access-log" / "log.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as log:
+        return [json.loads(row[0]) for row in log.execute("SELECT details FROM leaf ORDER BY n")]
 
 
 class Person:

@@ -33,6 +33,7 @@ from agent.errors import ConfigError, EnvelopeRefusedError
 from agent.fleet import fleet_settings
 from agent.receiver import receiver_settings
 from agent.receiver.inbox import inbox_settings
+from agent.receiver.inbox.oidc import oidc_settings
 from agent.receiver.ringing import ring_settings
 
 SECRET = "QwErTyUiOp"
@@ -130,6 +131,7 @@ TABLES = (
     Table(receiver, "receiver.toml", "[store]", receiver_settings.StoreSettings),
     Table(receiver, "receiver.toml", "[inbox]", inbox_settings.InboxSettings),
     Table(receiver, "receiver.toml", "[[inbox.position]]", inbox_settings.PositionSettings),
+    Table(receiver, "receiver.toml", "[inbox.oidc]", oidc_settings.OidcSettings),
     Table(receiver, "receiver.toml", "[ring]", ring_settings.RingSettings),
     Table(receiver, "receiver.toml", "[[ring.webhook]]", ring_settings.WebhookSettings),
     Table(receiver, "receiver.toml", "[[ring.push]]", ring_settings.PushSettings),

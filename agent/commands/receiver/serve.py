@@ -29,7 +29,7 @@ def serve(
     from agent.errors import ConfigError, UsageError
     from agent.host.clock import TrustedClock
     from agent.host.memory import leave_no_core_dump
-    from agent.receiver.inbox.accounts import AccountFolder
+    from agent.receiver.inbox.people.accounts import AccountFolder
     from agent.receiver.workplace import Workplace
 
     leave_no_core_dump()
@@ -41,7 +41,8 @@ def serve(
             f"the inbox needs a library: {error.name}",
             fix="pip install 'platewarden[inbox]'",
         ) from None
-    if not AccountFolder(folder).names():
+    provider = place.settings.inbox.oidc
+    if not AccountFolder(folder).names() and not (provider and provider.create_accounts):
         raise ConfigError(
             "nobody has an account",
             where=folder,

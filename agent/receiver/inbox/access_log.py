@@ -15,7 +15,7 @@ from agent.receiver.logs.own_log import LogPlace, own_log
 
 if TYPE_CHECKING:
     from agent.ports import Clock
-    from agent.receiver.inbox.sign_in import Session
+    from agent.receiver.inbox.people.sign_in import Session
     from agent.storage.audit_log import AuditLog
 
 PROCESS = "access"
@@ -51,11 +51,11 @@ class AccessLog:
             },
         )
 
-    def came(self, act: str, username: str = NOBODY) -> None:
-        """Somebody signed in or out, or was refused. A name that no account has is not told: it may
-        be a password.
+    def came(self, act: str, username: str = NOBODY, **more: str) -> None:
+        """Somebody signed in or out, was refused, or changed with what they sign in. A name that no
+        account has is not told: it may be a password.
         """
-        self._log.append(LeafKind.ACCESS, {"act": act, "username": username})
+        self._log.append(LeafKind.ACCESS, {"act": act, "username": username, **more})
 
     @property
     def size(self) -> int:

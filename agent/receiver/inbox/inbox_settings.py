@@ -7,6 +7,7 @@ from typing import Annotated
 
 from agent.core.text.schema.notes import Between, By, Length, named
 from agent.core.text.schema.section import Section, made
+from agent.receiver.inbox.oidc.oidc_settings import OidcSettings
 from agent.receiver.ringing.ring_settings import Word
 from agent.receiver.setting_fields import FilePath, Host
 
@@ -41,7 +42,8 @@ class PositionSettings(Section):
 class InboxSettings(Section):
     """[inbox]: `time_zone`: the desk's; `places`: the city's roster.toml; `purposes`: for which a
     lead may be opened, beside the one that its policy names; `entry_check`: a program that says
-    whether an entry still stands; `certificate`, `key`, `host`: to be served beyond this machine.
+    whether an entry still stands; `certificate`, `key`, `host`: to be served beyond this machine;
+    `oidc`: a provider that signs people in.
     """
 
     time_zone: Annotated[str, By(as_zone)] = "UTC"
@@ -53,6 +55,7 @@ class InboxSettings(Section):
     key: FilePath | None = None
     host: Host | None = None
     position: list[PositionSettings] = made(default_factory=list)
+    oidc: OidcSettings | None = None
 
     def together(self) -> None:
         """A certificate comes with its key, and a program begins at the root."""

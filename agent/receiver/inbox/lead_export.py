@@ -14,7 +14,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.receiver.inbox.case_file.case_file import TakenBy, case_file
 from agent.receiver.inbox.lead_view import LeadLine, OpenedLead
 from agent.receiver.inbox.lead_words import PAGE_BANNER, TEST_BANNER
-from agent.receiver.inbox.sign_in import Grant, Session
+from agent.receiver.inbox.people.sign_in import Grant, Session
 from agent.values import dataclass
 
 NOTICE = "Delete this file by its deadline: no key reaches it any more."

@@ -17,11 +17,11 @@ from agent.errors import (
     UsageError,
 )
 from agent.receiver.inbox.access_log import AccessLog
-from agent.receiver.inbox.accounts import AccountFolder
 from agent.receiver.inbox.entry_check import entry_stands
 from agent.receiver.inbox.lead_export import ExportForm, Taking, exported
 from agent.receiver.inbox.lead_view import Desk, LeadLine, OpenedLead, line_of, opened_lead
-from agent.receiver.inbox.sign_in import Grant, Session
+from agent.receiver.inbox.people.accounts import AccountFolder
+from agent.receiver.inbox.people.sign_in import Grant, Session
 from agent.receiver.opened_reads import opened_reads
 from agent.receiver.opener import OpenedRead, holds_plate
 from agent.receiver.store.acts.lead_acts import OUTCOMES, Act, ActKind, state_of

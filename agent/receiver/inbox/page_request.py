@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.receiver.inbox.sign_in import Session
+from agent.errors import UsageError
+from agent.receiver.inbox.people.sign_in import Session
 from agent.values import dataclass, field
 
 COOKIE = "inbox"
+DOOR = "inbox-door"
 MAX_BODY_BYTES = 8_192
 _FORM = "application/x-www-form-urlencoded"
 HEADERS = {
@@ -33,6 +35,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), browsing-topics=()",
     "X-Robots-Tag": "noindex",
 }
+WITH_SCRIPT = f"{HEADERS['Content-Security-Policy']}; script-src 'self'"
+"""The content policy of the few pages that speak to a passkey: our own script, and no other."""
 
 
 class TurnedAwayError(Exception):
@@ -48,7 +52,9 @@ class TurnedAwayError(Exception):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request that may be answered. `form`: of a POST. `path`: the parts of its path that vary.
-    `token`: as the browser holds it; `session`: None on the pages that need none.
+    `token`: as the browser holds it; `session`: None on the pages that need none. `door`: the
+    cookie of a signing-in that is under way. `host`: under which the page was asked for.
+    `fetched`: what a provider was asked for it beforehand.
     """
 
     method: str
@@ -57,6 +63,9 @@ class Asked:
     form: Mapping[str, str]
     token: str
     session: Session | None = None
+    door: str = ""
+    host: str = ""
+    fetched: object = None
 
     def one(self, name: str) -> str:
         """A field of the form; empty where it is missing."""
@@ -105,7 +114,21 @@ async def asked_of(request: Request) -> Asked:
         dict(request.query_params),
         form,
         request.cookies.get(COOKIE, ""),
+        door=request.cookies.get(DOOR, ""),
+        host=request.headers.get("host", ""),
     )
+
+
+def session_in(asked: Asked) -> Session:
+    """Of a page that only who is signed in is answered."""
+    assert asked.session is not None  # noqa: S101  # the routes that call this need one
+    return asked.session
+
+
+def sentence(error: UsageError) -> str:
+    """What was wrong with a form, for a page."""
+    words = f"{error.what}{f': {error.fix}' if error.fix else ''}."
+    return words[0].upper() + words[1:]
 
 
 def require_token(asked: Asked, session: Session) -> None:
@@ -119,6 +142,11 @@ def require_token(asked: Asked, session: Session) -> None:
 def set_session(response: Response, token: str, *, secure: bool) -> None:
     """A cookie of this browser window's life, for our own pages' requests alone."""
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
+
+
+def set_door(response: Response, cookie: str, *, secure: bool) -> None:
+    """For a signing-in under way. Lax: a provider's answer comes from another site."""
+    response.set_cookie(DOOR, cookie, httponly=True, samesite="lax", secure=secure, path="/")
 
 
 def end_session(response: Response, *, secure: bool) -> None:

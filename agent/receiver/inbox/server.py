@@ -8,9 +8,10 @@ import ipaddress
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from enum import Enum, auto
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +27,14 @@ from starlette.routing import Route
 from agent.core.policy.camera_roster import MAX_BYTES, parse_roster
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, NetworkError, PlatewardenError, RefusedError, UsageError
-from agent.receiver.inbox.access_log import access_log
-from agent.receiver.inbox.accounts import AccountFolder
+from agent.receiver.inbox.access_log import AccessLog, access_log
+from agent.receiver.inbox.entrance import Entrance
 from agent.receiver.inbox.inbox_settings import InboxSettings
 from agent.receiver.inbox.lead_view import Desk
 from agent.receiver.inbox.leads import Leads
+from agent.receiver.inbox.oidc.oidc_pages import ANSWER, OidcPages
+from agent.receiver.inbox.oidc.provider import Provider
+from agent.receiver.inbox.page_maker import PageMaker
 from agent.receiver.inbox.page_request import (
     HEADERS,
     Asked,
@@ -40,7 +44,13 @@ from agent.receiver.inbox.page_request import (
     require_token,
 )
 from agent.receiver.inbox.pages import Pages
-from agent.receiver.inbox.sign_in import SignIn
+from agent.receiver.inbox.passkeys.invitations import InvitationFolder
+from agent.receiver.inbox.passkeys.passkey_check import PasskeyDesk, place_of
+from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
+from agent.receiver.inbox.passkeys.passkey_pages import PasskeyPages
+from agent.receiver.inbox.people.accounts import AccountFolder
+from agent.receiver.inbox.people.door import Door
+from agent.receiver.inbox.people.sign_in import Session, SignIn
 from agent.receiver.store.acts.lead_acts import ActKind
 from agent.receiver.workplace import Workplace
 from agent.values import replace
@@ -49,35 +59,86 @@ if TYPE_CHECKING:
     from agent.ports import Clock
 
 MOST_CONNECTIONS = 32
+MOST_CALLS = 4  # to a provider at once
 MAX_HEAD_BYTES = 16_384
 Answer = Callable[[Asked], Response]
+Worker = ThreadPoolExecutor
+
+
+class Who(Enum):
+    """Whom a page is answered."""
+
+    ANYBODY = auto()
+    SIGNED_IN = auto()
+    ANALYST = auto()
 
 
 class Inbox:
-    """The pages as an ASGI application. `worker`: the one thread in which everything is done."""
+    """The pages as an ASGI application. `desk`: of leads; `ways_in`: of signing in and passkeys.
+    `workers`: the one thread in which everything is done, and those that wait for a provider.
+    """
 
-    def __init__(self, pages: Pages, origin: Origin, worker: ThreadPoolExecutor) -> None:
-        self._pages, self._origin, self._worker = pages, origin, worker
-        one = "/lead/{device}/{read_id}"
+    def __init__(
+        self,
+        desk: Pages,
+        ways_in: PasskeyPages,
+        provider: OidcPages | None,
+        origin: Origin,
+        workers: tuple[Worker, Worker],
+    ) -> None:
+        self._pages, self._ways_in, self._provider = desk, ways_in, provider
+        self._origin, (self._worker, self._callers) = origin, workers
         self.app = Starlette(
-            routes=[
-                self._route("/inbox.css", pages.css, "GET", signed_in=False),
-                self._route("/sign-in", pages.ask_who, "GET", signed_in=False),
-                self._route("/sign-in", pages.sign_in, "POST", signed_in=False),
-                self._route("/sign-out", pages.sign_out, "POST"),
-                self._route("/", pages.listed, "GET"),
-                self._route(one, pages.lead, "GET"),
-                self._route(f"{one}/open", pages.open, "POST"),
-                self._route(f"{one}/close", pages.close, "POST"),
-                self._route(f"{one}/export", pages.export, "POST"),
-                *(self._route(f"{one}/{act}", pages.act, "POST", act=act) for act in ActKind),
-            ],
+            routes=[*self._entrance(), *self._by_provider(), *self._passkeys(), *self._leads()],
             exception_handlers={HTTPException: self._nothing_here},
         )
         self.app.router.redirect_slashes = False
 
+    def _entrance(self) -> Iterator[Route]:
+        pages, entrance = self._pages, self._ways_in.entrance
+        yield self._route("/inbox.css", pages.css, "GET", who=Who.ANYBODY)
+        yield self._route("/passkey.js", self._ways_in.script, "GET", who=Who.ANYBODY)
+        yield self._route("/sign-in", entrance.ask_who, "GET", who=Who.ANYBODY)
+        yield self._route("/sign-in", entrance.by_password, "POST", who=Who.ANYBODY)
+        yield self._route("/sign-in/passkey", entrance.by_passkey, "POST", who=Who.ANYBODY)
+        yield self._route("/sign-out", entrance.sign_out, "POST")
+
+    def _by_provider(self) -> Iterator[Route]:
+        pages = self._provider
+        if pages is not None:
+            anybody = Who.ANYBODY
+            yield self._route("/sign-in/provider", pages.begin, "GET", who=anybody, first=pages.ask)
+            yield self._route(ANSWER, pages.finish, "GET", who=anybody, first=pages.hear)
+
+    def _passkeys(self) -> Iterator[Route]:
+        pages = self._ways_in
+        yield self._route("/passkeys", pages.shown, "GET")
+        yield self._route("/passkeys/add", pages.add, "POST")
+        yield self._route("/passkeys/remove", pages.remove, "POST")
+        yield self._route("/invitation", pages.ask_code, "GET", who=Who.ANYBODY)
+        yield self._route("/invitation", pages.invited, "POST", who=Who.ANYBODY)
+        yield self._route("/invitation/passkey", pages.accept, "POST", who=Who.ANYBODY)
+
+    def _leads(self) -> Iterator[Route]:
+        pages, one = self._pages, "/lead/{device}/{read_id}"
+        yield self._route("/", pages.listed, "GET")
+        yield self._route(one, pages.lead, "GET")
+        yield self._route(f"{one}/open", pages.open, "POST")
+        yield self._route(f"{one}/close", pages.close, "POST")
+        yield self._route(f"{one}/export", pages.export, "POST", who=Who.ANALYST)
+        for act in ActKind:
+            who = Who.SIGNED_IN if act is ActKind.ACKNOWLEDGE else Who.ANALYST
+            yield self._route(f"{one}/{act}", pages.act, "POST", who=who, act=act)
+
     def _route(
-        self, path: str, answer: Answer, method: str, *, signed_in: bool = True, act: str = ""
+        self,
+        path: str,
+        answer: Answer,
+        method: str,
+        *,
+        who: Who = Who.SIGNED_IN,
+        act: str = "",
+        first: Callable[[Asked], Asked] | None = None,
     ) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
@@ -88,21 +149,24 @@ class Inbox:
             if act:
                 asked = replace(asked, path={**asked.path, "act": act})
             loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._worker, self._answered, answer, asked, signed_in)
+            if first is not None:
+                asked = await loop.run_in_executor(self._callers, first, asked)
+            work = loop.run_in_executor(self._worker, self._answered, answer, asked, who)
             return _dressed(await work)
 
         return Route(path, endpoint, methods=[method])
 
-    def _answered(self, answer: Answer, asked: Asked, signed_in: bool) -> Response:  # noqa: FBT001
+    def _answered(self, answer: Answer, asked: Asked, who: Who) -> Response:
         """In the worker. One odd request ends with itself, and says no more than its kind."""
         session = None
         try:
-            session = self._pages.session_of(asked.token)
-            if signed_in:
+            session = self._session_of(asked.token)
+            if who is not Who.ANYBODY:
                 if session is None:
                     return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
                 asked = replace(asked, session=session)
                 require_token(asked, session)
+                require_role(session, who)
             return answer(asked)
         except TurnedAwayError as turned:
             return self._pages.fault(turned.what, turned.status, session)
@@ -114,14 +178,24 @@ class Inbox:
             what = f"This could not be done ({type(error).__name__})."
             return self._pages.fault(what, HTTPStatus.INTERNAL_SERVER_ERROR, session)
 
+    def _session_of(self, token: str) -> Session | None:
+        entrance = self._ways_in.entrance
+        return entrance.sign_in.session(token, entrance.clock.monotonic_s()) if token else None
+
     async def _nothing_here(self, _request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
         return _dressed(Response("There is nothing here.", status, media_type="text/plain"))
 
 
+def require_role(session: Session, who: Who) -> None:
+    """Raises TurnedAwayError."""
+    if who is Who.ANALYST and not session.may_all:
+        raise TurnedAwayError(HTTPStatus.FORBIDDEN, "Your account may only look.")
+
+
 def _dressed(response: Response) -> Response:
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 
@@ -179,6 +253,38 @@ def origin_of(made: socket.socket, settings: InboxSettings) -> Origin:
     return Origin(scheme, frozenset(hosts))
 
 
+def passkey_pages(
+    place: Workplace, origin: Origin, log: AccessLog, clock: "Clock", maker: PageMaker
+) -> PasskeyPages:
+    """All by which somebody comes in."""
+    settings, folder = place.settings.inbox, place.folder
+    accounts, passkeys = AccountFolder(folder), PasskeyFolder(folder)
+    bound = place_of(origin, settings.host)
+    provider = settings.oidc.name if settings.oidc else ""
+    entrance = Entrance(
+        SignIn(accounts, settings.idle_minutes * 60.0, passkeys),
+        log,
+        clock,
+        maker,
+        Door(),
+        PasskeyDesk(bound, accounts, passkeys) if bound else None,
+        secure=origin.scheme == "https",
+        provider=provider,
+    )
+    return PasskeyPages(entrance, accounts, passkeys, InvitationFolder(folder))
+
+
+def oidc_pages(place: Workplace, ways_in: PasskeyPages) -> OidcPages | None:
+    """Raises ConfigError, StorageError: what the settings name must be there. The provider itself
+    is asked when somebody comes.
+    """
+    settings, entrance = place.settings.inbox.oidc, ways_in.entrance
+    if settings is None:
+        return None
+    provider = Provider(settings, place.folder, entrance.clock.monotonic_s)
+    return OidcPages(entrance, ways_in.accounts, provider)
+
+
 def serve(
     place: Workplace, clock: "Clock", made: socket.socket, tell: Callable[[str], None]
 ) -> None:
@@ -187,17 +293,19 @@ def serve(
     config = _config(settings, place.folder)
     with ExitStack() as ends:
         worker = ends.enter_context(ThreadPoolExecutor(1, "inbox"))
-        opened = ends.enter_context(ExitStack())
+        callers = ends.enter_context(ThreadPoolExecutor(MOST_CALLS, "inbox-provider"))
+        opened = ExitStack()
+        # SQLite's connection belongs to that thread, also when the start fails
+        ends.callback(lambda: worker.submit(opened.close).result())
 
         def built() -> Inbox:
             log = opened.enter_context(access_log(place.folder, place.settings.client_name, clock))
-            desk = desk_of(place)
-            sign_in = SignIn(AccountFolder(place.folder), settings.idle_minutes * 60.0)
-            pages = Pages(
-                *(Leads(place, log, desk), sign_in, log, clock, desk, place.recipient),
-                secure=origin.scheme == "https",
-            )
-            return Inbox(pages, origin, worker)
+            desk, maker = desk_of(place), PageMaker(place.recipient)
+            idle_s = settings.idle_minutes * 60.0
+            pages = Pages(Leads(place, log, desk), idle_s, clock, desk, maker)
+            ways_in = passkey_pages(place, origin, log, clock, maker)
+            provider = oidc_pages(place, ways_in)
+            return Inbox(pages, ways_in, provider, origin, (worker, callers))
 
         inbox = worker.submit(built).result()
         config.app = inbox.app
@@ -208,7 +316,6 @@ def serve(
         shown = f"[{address}]" if ":" in address else address
         tell(f"READY {place.recipient}: {origin.scheme}://{settings.host or shown}:{port}/")
         uvicorn.Server(config).run(sockets=[made])
-        worker.submit(opened.close).result()  # SQLite's connection belongs to that thread
 
 
 def _config(settings: InboxSettings, folder: Path) -> uvicorn.Config:

@@ -115,17 +115,33 @@ class _Dialled(http.client.HTTPSConnection):
 
 def post(endpoint: Endpoint, url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """One POST; no redirect is followed. Raises NetworkError unless it is answered with 2xx."""
+    status, _ = answer(endpoint, "POST", url, body, headers, max_bytes=0)
+    if not 200 <= status <= 299:
+        raise NetworkError(f"answered {status}")
+
+
+def answer(
+    endpoint: Endpoint,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    max_bytes: int,
+) -> tuple[int, bytes]:
+    """Status and at most `max_bytes` of what one request is answered with; no redirect is followed.
+
+    Raises NetworkError where nothing sound is answered.
+    """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = _Dialled(endpoint)
     try:
         with faults_in_words(), time_limit(lambda: connection.sock):
-            connection.request("POST", target, body, dict(headers))
-            status = connection.getresponse().status
+            connection.request(method, target, body, dict(headers))
+            told = connection.getresponse()
+            return told.status, told.read(max_bytes)
     finally:
         connection.close()
-    if not 200 <= status <= 299:
-        raise NetworkError(f"answered {status}")
 
 
 def endpoint_of(url: str, address: str, ca: Path | None) -> Endpoint:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.receiver.receiver_options import Folder
+from agent.receiver.inbox.people.account_role import Role
 
 app = typer.Typer(add_completion=False)
 
@@ -17,6 +18,9 @@ def add(
     organization: Annotated[
         str, typer.Option("--organization", help="For whom this person works.")
     ],
+    role: Annotated[
+        Role, typer.Option("--role", metavar="analyst|reader", help="What it may do.")
+    ] = Role.ANALYST,
     passphrase_file: Annotated[
         Path | None,
         typer.Option("--passphrase-file", help="Take the password from this file (mode 0600)."),
@@ -29,12 +33,12 @@ def add(
 
     from agent.city.passphrase import new_passphrase
     from agent.host.clock import SystemClock
-    from agent.receiver.inbox.accounts import AccountFolder
+    from agent.receiver.inbox.people.accounts import AccountFolder
     from agent.receiver.workplace import Workplace
 
     accounts = AccountFolder(Workplace(folder).folder)
     password = new_passphrase(f"the account {name[:40]!a}", passphrase_file)
-    account = accounts.add(name, organization, password, SystemClock().now().utc)
+    account = accounts.add(name, organization, password, SystemClock().now().utc, role)
     uri = account.provisioning_uri()
     segno.make(uri, error="m", micro=False).terminal(sys.stderr, compact=True, border=2)
     typer.echo(uri)

@@ -14,8 +14,13 @@ def remove(
     folder: Folder, name: Annotated[str, typer.Argument(help="Whose account goes.")]
 ) -> None:
     """Remove an account: its sessions end with their next request, its access records stay."""
-    from agent.receiver.inbox.accounts import AccountFolder
+    from agent.receiver.inbox.passkeys.invitations import InvitationFolder
+    from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
+    from agent.receiver.inbox.people.accounts import AccountFolder
     from agent.receiver.workplace import Workplace
 
-    AccountFolder(Workplace(folder).folder).remove(name)
+    place = Workplace(folder).folder
+    AccountFolder(place).remove(name)
+    PasskeyFolder(place).remove_all(name)
+    InvitationFolder(place).end(name)
     typer.echo(f"removed {name}: its access records stay")

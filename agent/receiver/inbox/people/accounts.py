@@ -1,5 +1,5 @@
-"""Who may sign in to the inbox: one private file an account, a password as Argon2id, and a TOTP
-secret (RFC 6238).
+"""Who may sign in to the inbox, and what they may do there: one private file an account, a password
+as Argon2id with a TOTP secret (RFC 6238), or neither where passkeys or a provider speak for it.
 
 Mitigates against: whoever gets the files. A password is not in them; the TOTP secret is.
 """
@@ -19,11 +19,17 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import Fields, parse_object
-from agent.disk.atomic_file import private_folder, remove, storage_error, write_new
-from agent.disk.private_file import read_private
-from agent.errors import EnvelopeRefusedError, StorageError, UsageError
-from agent.values import dataclass
+from agent.disk.atomic_file import (
+    private_folder,
+    remove,
+    storage_error,
+    write_atomic,
+    write_new,
+)
+from agent.errors import StorageError, UsageError
+from agent.receiver.inbox.people.account_role import Role
+from agent.receiver.inbox.people.private_table import read_table
+from agent.values import dataclass, replace
 
 FOLDER, SUFFIX = "accounts", ".json"
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")
@@ -31,20 +37,32 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")
 ITERATIONS, LANES, MEMORY_KIB, SALT_BYTES, DIGEST_BYTES = 3, 4, 65_536, 16, 32
 SECRET_BYTES, STEP_S, DIGITS = 20, 30, 6  # RFC 4226 recommends 160 bits
 MAX_ORGANIZATION = 80
+MAX_ISSUER, MAX_SUBJECT = 200, 255
+_OPTIONAL = ("password", "totp", "role", "issuer", "subject")
+_FIX = "remove it, and add the account again"
 MAX_PASSWORD = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`organization`: told in every access record. `phc`: the password, as PHC strings have it."""
+    """`organization`: told in every access record. `phc`: the password, as PHC strings have it;
+    empty for an account without one. `made_at`: RFC 3339; two of one name differ in it. `issuer`,
+    `subject`: which provider speaks for the person, and by what it knows them; empty: none does.
+    """
 
     name: str
     organization: str
     phc: str
     totp_secret: bytes
+    role: Role = Role.ANALYST
+    made_at: str = ""
+    issuer: str = ""
+    subject: str = ""
 
     def is_password(self, untrusted_password: str) -> bool:
         """Is it the one? Takes 64 MiB and a tenth of a second."""
+        if not self.phc:
+            return False
         try:
             Argon2id.verify_phc_encoded(untrusted_password[:MAX_PASSWORD].encode(), self.phc)
         except InvalidKey:
@@ -88,24 +106,29 @@ class AccountFolder:
         path = self._path(name)
         if NAME.fullmatch(name) is None or not os.path.lexists(path):
             return None
-        try:
-            fields = Fields(
-                parse_object(read_private(path), str(path)),
-                str(path),
-                required=("v", "organization", "password", "totp", "made_at"),
+        with read_table(path, ("organization", "made_at"), optional=_OPTIONAL, fix=_FIX) as fields:
+            return Account(
+                name,
+                fields.text("organization"),
+                fields.text("password") if "password" in fields else "",
+                base64.b32decode(fields.text("totp", most=64)) if "totp" in fields else b"",
+                Role(fields.text("role")) if "role" in fields else Role.ANALYST,
+                fields.text("made_at"),
+                fields.text("issuer", most=MAX_ISSUER) if "issuer" in fields else "",
+                fields.text("subject", most=MAX_SUBJECT) if "subject" in fields else "",
             )
-            fields.exactly("v", 1)
-            secret = base64.b32decode(fields.text("totp", most=64))
-        except (EnvelopeRefusedError, ValueError):
-            raise StorageError(
-                "is no account as `receiver account add` writes it",
-                where=path,
-                fix="remove it, and add the account again",
-            ) from None
-        return Account(name, fields.text("organization"), fields.text("password"), secret)
 
-    def add(self, name: str, organization: str, password: str, now: datetime) -> Account:
-        """Raises UsageError, StorageError. An account that is there is never replaced."""
+    def add(
+        self,
+        name: str,
+        organization: str,
+        password: str | None,
+        now: datetime,
+        role: Role = Role.ANALYST,
+    ) -> Account:
+        """`password`: None for an account that others speak for. Raises UsageError, StorageError.
+        An account that is there is never replaced.
+        """
         if NAME.fullmatch(name) is None:
             raise UsageError(
                 f"{name[:40]!a} is no account's name",
@@ -124,17 +147,46 @@ class AccountFolder:
                 where=f"account {name}",
                 fix="`receiver account remove` it first; its access records stay",
             )
-        account = Account(name, organization, _phc(password), secrets.token_bytes(SECRET_BYTES))
-        table = {
-            "v": 1,
-            "organization": organization,
-            "password": account.phc,
-            "totp": base64.b32encode(account.totp_secret).decode(),
-            "made_at": rfc3339(now),
-        }
+        phc, secret = "", b""
+        if password is not None:
+            phc, secret = _phc(password), secrets.token_bytes(SECRET_BYTES)
+        account = Account(name, organization, phc, secret, role, rfc3339(now))
         private_folder(self._folder)
-        write_new(self._path(name), json.dumps(table).encode())
+        write_new(self._path(name), _written(account))
         return account
+
+    def of_subject(self, issuer: str, subject: str) -> Account | None:
+        """For whom a provider speaks, by what it knows them. Raises StorageError."""
+        for name in self.names():
+            account = self.find(name)
+            if account is not None and (account.issuer, account.subject) == (issuer, subject):
+                return account
+        return None
+
+    def link(self, name: str, issuer: str, subject: str) -> Account:
+        """From now on this provider speaks for the account, in place of a former one; both empty:
+        none does. Raises UsageError, StorageError.
+        """
+        account = self.find(name)
+        if account is None:
+            raise UsageError(
+                "no such account", where=name[:40], fix="`receiver account list` shows all"
+            )
+        sound = subject.isascii() and subject.isprintable() and len(subject) <= MAX_SUBJECT
+        if not sound or len(issuer) > MAX_ISSUER or bool(issuer) != bool(subject):
+            raise UsageError(
+                f"a subject is 1 to {MAX_SUBJECT} printable ASCII characters",
+                where="--subject",
+                fix="take the one that the refused page shows its person",
+            )
+        other = self.of_subject(issuer, subject) if subject else None
+        if other is not None and other.name != name:
+            raise UsageError(
+                f"that subject is {other.name} already", fix="end the other link first: `--end`"
+            )
+        linked = replace(account, issuer=issuer, subject=subject)
+        write_atomic(self._path(name), _written(linked))
+        return linked
 
     def remove(self, name: str) -> None:
         """Whoever is signed in under it is out with the next request. Raises UsageError."""
@@ -146,6 +198,21 @@ class AccountFolder:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{SUFFIX}"
+
+
+def _written(account: Account) -> bytes:
+    table = {
+        "v": 1,
+        "organization": account.organization,
+        "role": account.role.value,
+        "made_at": account.made_at,
+    }
+    if account.phc:
+        secret = base64.b32encode(account.totp_secret).decode()
+        table |= {"password": account.phc, "totp": secret}
+    if account.subject:
+        table |= {"issuer": account.issuer, "subject": account.subject}
+    return json.dumps(table).encode()
 
 
 def _phc(password: str) -> str:

@@ -7,11 +7,14 @@ taken once), a desk left alone (idle sessions end), and forged forms (a token in
 import hashlib
 import secrets
 
-from agent.receiver.inbox.accounts import Account, AccountFolder, nobody
+from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
+from agent.receiver.inbox.people.account_role import Role
+from agent.receiver.inbox.people.accounts import Account, AccountFolder, nobody
 from agent.values import dataclass, field
 
 LONGEST_SESSION_S = 12 * 3600.0
 MOST_SESSIONS = 200
+PASSWORD, PROVIDER = "password", "provider"
 FREE_TRIES, FIRST_WAIT_S, LONGEST_WAIT_S = 5, 30.0, 900.0
 
 
@@ -25,14 +28,27 @@ class Grant:
 
 @dataclass(slots=True)
 class Session:
-    """One person at one browser. `csrf`: in every form. `grants`: by camera and read id."""
+    """One person at one browser. `csrf`: in every form. `grants`: by camera and read id.
+
+    `by`: what was signed in with, PASSWORD, PROVIDER or a passkey's id. `made_at`: of the account.
+    `challenge`: that a new passkey must sign, taken once.
+    """
 
     username: str
     organization: str
     csrf: str
     began_s: float
     seen_s: float
+    role: Role = Role.ANALYST
+    by: str = PASSWORD
+    made_at: str = ""
+    challenge: bytes = b""
     grants: dict[tuple[str, str], Grant] = field(default_factory=dict)
+
+    @property
+    def may_all(self) -> bool:
+        """Not only look?"""
+        return self.role is Role.ANALYST
 
 
 @dataclass(slots=True)
@@ -49,8 +65,10 @@ class SignIn:
     they are said to be of the day.
     """
 
-    def __init__(self, accounts: AccountFolder, idle_s: float) -> None:
-        self._accounts, self.idle_s = accounts, idle_s
+    def __init__(
+        self, accounts: AccountFolder, idle_s: float, passkeys: PasskeyFolder | None = None
+    ) -> None:
+        self._accounts, self.idle_s, self._passkeys = accounts, idle_s, passkeys
         self._nobody = nobody()
         self._tries: dict[str, _Tries] = {}
         self._sessions: dict[str, Session] = {}
@@ -62,6 +80,8 @@ class SignIn:
         Nothing tells which of the three was wrong. `day_s`: since 1970. Raises StorageError.
         """
         account = self._accounts.find(name)
+        if account is not None and not account.phc:
+            account = None  # nothing here tells that it has no password
         tries = self._tries.setdefault(name if account else "", _Tries())
         if now_s < tries.not_before_s:
             return tries.not_before_s - now_s
@@ -70,7 +90,7 @@ class SignIn:
         if account is None or not right or step is None or step <= tries.used_step:
             return self._failed(tries, now_s)
         tries.failures, tries.used_step = 0, step
-        return self._begin(account, now_s)
+        return self.begin(account, PASSWORD, account.role, now_s)
 
     def session(self, token: str, now_s: float) -> Session | None:
         """Whoever holds the token, unless the session or the account has ended."""
@@ -79,7 +99,7 @@ class SignIn:
         if session is None:
             return None
         over = now_s - session.seen_s >= self.idle_s or now_s - session.began_s >= LONGEST_SESSION_S
-        if over or self._accounts.find(session.username) is None:
+        if over or not self._stands(session):
             del self._sessions[key]
             return None
         session.seen_s = now_s
@@ -89,12 +109,29 @@ class SignIn:
         """The session ends."""
         self._sessions.pop(_key(token), None)
 
-    def _begin(self, account: Account, now_s: float) -> tuple[str, Session]:
+    def _stands(self, session: Session) -> bool:
+        """Is there still the account, and what signed in to it?"""
+        account = self._accounts.find(session.username)
+        if account is None or account.made_at != session.made_at:
+            return False
+        if session.by == PROVIDER:
+            return bool(account.subject)
+        if session.by == PASSWORD or self._passkeys is None:
+            return True
+        return self._passkeys.of(account).find(session.by) is not None
+
+    def begin(self, account: Account, by: str, role: Role, now_s: float) -> tuple[str, Session]:
+        """Of whoever was found to be the account's holder: a token and its session."""
         while len(self._sessions) >= MOST_SESSIONS:
             oldest = min(self._sessions, key=lambda key: self._sessions[key].seen_s)
             del self._sessions[oldest]
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        session = Session(account.name, account.organization, csrf, now_s, now_s)
+        session = Session(
+            *(account.name, account.organization, csrf, now_s, now_s),
+            role=role,
+            by=by,
+            made_at=account.made_at,
+        )
         self._sessions[_key(token)] = session
         return token, session
 

@@ -1,0 +1,1 @@
+"""Signing in to the inbox with a passkey (WebAuthn Level 3)."""
