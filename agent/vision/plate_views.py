@@ -22,6 +22,7 @@ from agent.vision.straight_plate import straightened
 from agent.vision.syntax import weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
+STACKED_HEIGHT_PX = 72  # of models/stacked.onnx: three characters stand in the height of one
 # Margins around the plate's corners, as shares of the input's sides, as in the training.
 CLOSE = (0.02, 0.05)
 # Margins of more crops of a plate that is not read surely; still within the training's spread.
@@ -70,6 +71,11 @@ def worth(mean: float) -> float:
     return beta(mean, RIGHT, WRONG, SHIFT)
 
 
+def as_it_is(mean: float) -> float:
+    """The mean itself, as worth()."""
+    return mean
+
+
 def beta(mean: float, right: float, wrong: float, shift: float) -> float:
     """The map itself: log-odds of `right` · ln p − `wrong` · ln(1 − p) + `shift`.
 
@@ -84,13 +90,15 @@ def beta(mean: float, right: float, wrong: float, shift: float) -> float:
 class Views:
     """Over a session of the recogniser's network (models/recognizer.onnx, models/stacked.onnx).
 
-    It takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37 (blank,
-    0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of which it
-    computes both. `worth`: what a mean over several crops is worth.
+    It takes `crop` float32 N×1×`height`×128, grey, each standardised. It gives `logits` N×32×37
+    (blank, 0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of
+    which it computes both. `worth`: what a mean over several crops is worth.
     """
 
-    def __init__(self, session: Session, worth: Worth = worth) -> None:
-        self._session, self._worth = session, worth
+    def __init__(
+        self, session: Session, worth: Worth = worth, height: int = INPUT_HEIGHT_PX
+    ) -> None:
+        self._session, self._worth, self._height = session, worth, height
 
     def view(self, image: Image, box: PlateBox, first: View | None = None) -> View:
         """What one crop shows, or where that is not sure, what two or three show. `first`: the
@@ -110,7 +118,7 @@ class Views:
 
     def look(self, image: Image, box: PlateBox, inset: tuple[float, float]) -> View:
         """One crop."""
-        return self.seen(network_input(image, box, inset))
+        return self.seen(network_input(image, box, inset, self._height))
 
     def seen(self, crop: Map) -> View:
         """What the network says of it."""
@@ -144,14 +152,19 @@ def calibrated(ranked: list[Reading], worth: Worth = worth) -> list[Reading]:
     ]
 
 
-def network_input(image: Image, box: PlateBox, inset: tuple[float, float] = CLOSE) -> Map:
-    """The plate of an H×W×3 BGR image as the network wants it: 48×128, grey, straight, two rows
-    side by side, mean 0, deviation 1.
+def network_input(
+    image: Image,
+    box: PlateBox,
+    inset: tuple[float, float] = CLOSE,
+    height: int = INPUT_HEIGHT_PX,
+) -> Map:
+    """The plate of an H×W×3 BGR image as the network wants it: `height`×128, grey, straight, mean
+    0, deviation 1; two rows side by side, always 48 high.
     """
     if box.rows == 2:
         whole = straightened(image, box, (INPUT_WIDTH_PX // 2, INPUT_HEIGHT_PX * 2), inset)
         return standardised(side_by_side(whole))
-    return standardised(straightened(image, box, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), inset))
+    return standardised(straightened(image, box, (INPUT_WIDTH_PX, height), inset))
 
 
 def side_by_side(plate: Image) -> Image:

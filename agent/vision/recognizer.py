@@ -20,7 +20,17 @@ from agent.core.wire.test_plate import is_test_plate
 from agent.light_meter import luminance
 from agent.values import replace
 from agent.vision.ctc import Reading
-from agent.vision.plate_views import CLOSE, TOLD_AS_SURE, Session, View, Views, Worth, worth
+from agent.vision.plate_views import (
+    CLOSE,
+    STACKED_HEIGHT_PX,
+    TOLD_AS_SURE,
+    Session,
+    View,
+    Views,
+    Worth,
+    as_it_is,
+    worth,
+)
 from agent.vision.syntax import REGIONS
 from agent.vision.whole import limits
 from agent.vision.whole.second_look import SecondLook, Whole
@@ -56,7 +66,8 @@ class OnnxPlateReader:
         worth: Worth = worth,
     ) -> None:
         self._views, self._issuer, self._longest = Views(session, worth), issuer, longest
-        self._second_look = SecondLook(self._views, whole, Views(stacked) if stacked else None)
+        further = Views(stacked, as_it_is, STACKED_HEIGHT_PX) if stacked else None
+        self._second_look = SecondLook(self._views, whole, further)
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text

@@ -9,7 +9,7 @@ are measured on.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,8 @@ from models.training.recognizer import samples as recognizer_samples
 from models.training.recognizer.net import Recognizer, standardised
 from models.training.render.syntax import font_names
 from models.training.reopening import reopened
+from models.training.stacked import net as stacked_net
+from models.training.stacked import train as stacked_train
 
 MODELS = Path(__file__).parents[1]
 SAMPLES_SEED = 17
@@ -55,10 +57,22 @@ class Network:
 
 def recognizer_input(data: Path | None, _cache: Path) -> Tensor:
     """Standardised crops, N×1×48×128."""
-    drawn = recognizer_samples.batches(SAMPLES_SEED, lambda: 1.0, data)
+    return crops_of(recognizer_samples.batches(SAMPLES_SEED, lambda: 1.0, data))
+
+
+def crops_of(drawn: Iterator[recognizer_samples.Batch]) -> Tensor:
+    """The first batches' crops, standardised."""
     return standardised(
         torch.cat([torch.from_numpy(one.crops)[:, None].float() for one in islice(drawn, BATCHES)])
     )
+
+
+def stacked_input(data: Path | None, _cache: Path) -> Tensor:
+    """Standardised crops, N×1×72×128."""
+    drawn = recognizer_samples.batches(
+        SAMPLES_SEED, lambda: 1.0, data, stacked_train.draw, stacked_net.CROP
+    )
+    return crops_of(drawn)
 
 
 def aligner_input(data: Path | None, cache: Path) -> Tensor:
@@ -88,7 +102,7 @@ def ready(data: Path | None, cache: Path) -> Path:
 
 NETWORKS = {
     "recognizer": Network(Recognizer, recognizer_export.as_shipped, recognizer_input),
-    "stacked": Network(Recognizer, recognizer_export.as_shipped, recognizer_input),
+    "stacked": Network(stacked_net.build, stacked_net.as_shipped, stacked_input),
     "aligner": Network(Aligner, aligner_export.as_shipped, aligner_input),
     "detector": Network(PlateNet, detector_export.as_shipped, detector_input),
 }

@@ -104,6 +104,20 @@ def test_without_such_a_network_what_was_left_out_is_never_sure():
     assert looked("1234", LEFT_OUT, None) == ("1234", HIDDEN)
 
 
+@pytest.mark.parametrize(
+    ("probability", "missing", "text", "found"),
+    [
+        (0.2, Missing(), "AB1234", frozenset()),
+        (0.2, COVERED, "AB1234", HIDDEN),
+        (0.09, Missing(), "1234", frozenset()),  # of no plate, most times
+    ],
+)
+def test_what_is_read_badly_for_its_stack_is_read_with_it(probability, missing, text, found):
+    look = SecondLook(Reads(), lambda *_seen: missing, Reads("AB1234"))
+    seen, limits = look(IMAGE, BOX, view("1234", probability))
+    assert (seen.best.text, limits) == (text, found)
+
+
 def test_two_rows_have_no_stack():
     two = PlateBox((100, 100, 60, 50), CORNERS, 0.9, rows=2)
     assert looked("1234", LEFT_OUT, Reads("AB1234"), two) == ("1234", HIDDEN)
@@ -118,7 +132,11 @@ def test_two_rows_have_no_stack():
         ("A5559", "AVF5559", True),
         ("1234", "1234", False),
         ("1234", "A1B2C3D4E", False),
+        ("F32248", "PP3224CH", True),
+        ("F32248", "PP32H1", False),
+        ("F32248", "PP324CHY", False),
         ("12", "AB12", True),
+        ("5457I", "FB4571", True),
         ("12", "AB13", False),
         ("5671234", "AB1234", False),
     ],

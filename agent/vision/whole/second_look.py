@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from agent.core.hotlist.confusion import fold
 from agent.core.reading.sighting import Image, PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
@@ -19,13 +20,15 @@ from agent.vision.whole.wholeness import Missing, Sight
 # A read less confident than this is told as it is. Of a plate's every frame half sure, a vote would
 # make a sure one: so they are looked at too.
 JUDGED_FROM = 0.3
+# Less confident ones are looked at for a stack, which is often what makes them so.
+LOOKED_AT_FROM = 0.1
 FEWEST = 2  # characters that have a distance
 # What is read out of mirrored characters, almost alone: only such a text is worth another look.
 MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 # Characters that a text may gain: two or three of a stack, of which the first look made none or one
 # character; or two stacks of two.
 GAIN = range(1, 5)
-MISTAKEN = 1  # characters of the first look that the stack may replace
+STACKS = 2  # at most; each may stand for a character of the first look, and then adds one or two
 
 Whole = Callable[[Image, PlateBox, Sight], Missing]
 
@@ -52,20 +55,23 @@ class SecondLook:
 
     def __call__(self, image: Image, box: PlateBox, view: View) -> tuple[View, frozenset[Limit]]:
         """What is seen with the stacked characters, and what the picture has against its text."""
-        best = view.best
-        if box.whole or len(best.text) < FEWEST or best.probability < JUDGED_FROM:
+        best, stack = view.best, UNSEEN
+        if box.whole or len(best.text) < FEWEST or best.probability < LOOKED_AT_FROM:
             return view, frozenset()
         if is_test_plate(best.text):  # in no issuer's format, and whole by its check character
             return view, frozenset()
+        if best.probability < JUDGED_FROM:
+            stack = self._stack(image, box, view)
+            if not stack.longer:
+                return view, frozenset()
         missing = self._whole(image, box, sight(view))
-        stack = self._stack(image, box, view) if missing.perhaps_stacked else UNSEEN
-        if missing.part or (missing.stacked and stack == UNSEEN):
-            return stack.longer or view, frozenset({Limit.HIDDEN})
-        if stack.longer:
-            return stack.longer, frozenset()
-        if MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best):
-            return view, frozenset({Limit.MIRRORED})
-        return view, frozenset()
+        if stack == UNSEEN and missing.perhaps_stacked:
+            stack = self._stack(image, box, view)
+        found = missing.part or (missing.stacked and stack == UNSEEN)
+        if stack.longer or found:
+            return stack.longer or view, frozenset({Limit.HIDDEN} if found else ())
+        mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best)
+        return view, frozenset({Limit.MIRRORED} if mirrored else ())
 
     def _stack(self, image: Image, box: PlateBox, view: View) -> Stack:
         """What the network that reads stacked characters makes of the plate."""
@@ -88,9 +94,11 @@ class SecondLook:
 
 
 def gained(text: str, longer: str) -> bool:
-    """Is the longer text the other one with a stack put in, perhaps in place of a character?"""
-    known = common(text, longer)
-    return len(longer) - len(text) in GAIN and known >= max(FEWEST, len(text) - MISTAKEN)
+    """Is the longer text the other one with a stack or two put in, perhaps in place of a character
+    each? Characters that look alike count as the same.
+    """
+    gain, known = len(longer) - len(text), common(fold(text), fold(longer))
+    return gain in GAIN and known >= max(FEWEST, len(text) - min(gain, STACKS))
 
 
 def common(one: str, other: str) -> int:

@@ -7,6 +7,7 @@ Then `python -m models.training.manifest`. Weights are kept as 16-bit floats.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models.training.exporting import Shipped, export, noise_crops
 from models.training.halving import fused, halved, rounded
 from models.training.loop import averaged_weights
 from models.training.recognizer.net import CROP, Recognizer, ShippedRecognizer
+from models.training.render.degrade import Crop
 from models.training.render.syntax import CHARACTERS
 
 OUTPUTS = ("logits", "region", "features")
@@ -23,29 +25,23 @@ PURPOSE = "reads the characters of one plate"
 TARGET = Path(__file__).parents[2] / "recognizer.onnx"
 
 
-def load(checkpoint: Path) -> Recognizer:
+def load(checkpoint: Path, build: Callable[[], Recognizer] = Recognizer) -> Recognizer:
     """The network as it will run."""
-    net = Recognizer().eval()
+    net = build().eval()
     net.load_state_dict(averaged_weights(checkpoint))
     return net
 
 
-def shipped(checkpoint: Path) -> Shipped:
-    """The averaged weights, as they will run."""
-    whole = as_shipped(load(checkpoint))
-    return replace(whole, net=rounded(fused(whole.net)))
-
-
-def as_shipped(net: Recognizer) -> Shipped:
-    """Input `crop` N×1×48×128; outputs `logits` N×32×37, `region` N×4 and `features` N×160×32; N is
-    free.
+def as_shipped(net: Recognizer, crop: Crop = CROP) -> Shipped:
+    """Input `crop` N×1×48×128, or as high as `crop` is; outputs `logits` N×32×37, `region` N×4 and
+    `features` N×160×32; N is free.
     """
     return Shipped(
         ShippedRecognizer(net),
         "crop",
         OUTPUTS,
         {key: {0: "crops"} for key in ("crop", *OUTPUTS)},
-        noise_crops(CROP.height, CROP.width),
+        noise_crops(crop.height, crop.width),
     )
 
 
@@ -54,14 +50,22 @@ def packed(model: bytes) -> bytes:
     return halved(onnx.load_model_from_string(model)).SerializeToString()
 
 
-def write(description: str, purpose: str, target: Path) -> None:
-    """The command line of an export of this network; `description`: the module's docstring."""
+def write(
+    description: str,
+    purpose: str,
+    target: Path,
+    shipped: Callable[[Path], Shipped],
+) -> None:
+    """The command line of an export of this network; `description`: the module's docstring,
+    `shipped`: from a checkpoint to the network as it will run, but for its weights' precision.
+    """
     parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=target)
     given = parser.parse_args()
+    whole = shipped(given.checkpoint)
     export(
-        shipped(given.checkpoint),
+        replace(whole, net=rounded(fused(whole.net))),
         given.checkpoint,
         given.to,
         purpose=purpose,
@@ -73,7 +77,7 @@ def write(description: str, purpose: str, target: Path) -> None:
 
 def main() -> None:
     """Export, check, describe, write."""
-    write(__doc__ or "", PURPOSE, TARGET)
+    write(__doc__ or "", PURPOSE, TARGET, lambda checkpoint: as_shipped(load(checkpoint)))
 
 
 if __name__ == "__main__":

@@ -24,13 +24,14 @@ LAYERS = (
     (96, (2, 1)),
 )
 CONTEXT = 160
+ROWS = 3  # of a crop's height that are left before the last convolution: of 72 px 5
 CONTRAST_FLOOR = 4.0  # grey levels: a flat crop must not be blown up to pure noise
 
 
 class Recognizer(nn.Module):
-    """0.46 M weights, about 70 MMAC a crop."""
+    """0.46 M weights, about 70 MMAC a crop. `rows`: as ROWS."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = ROWS) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 1
@@ -42,7 +43,7 @@ class Recognizer(nn.Module):
             ]
             channels = wider
         layers += [
-            nn.Conv2d(channels, CONTEXT, (3, 1), bias=False),
+            nn.Conv2d(channels, CONTEXT, (rows, 1), bias=False),
             nn.BatchNorm2d(CONTEXT),
             nn.ReLU(),
         ]

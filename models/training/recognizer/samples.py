@@ -15,7 +15,7 @@ from models.training.recognizer.net import CROP
 from models.training.recognizer.real import RealPlate, load_clutter, load_real
 from models.training.render.degrade import Crop, photograph
 from models.training.render.lettering import Span
-from models.training.render.plates import draw_plate
+from models.training.render.plates import DrawnPlate, draw_plate
 from models.training.render.roadside import photograph_posed
 from models.training.render.syntax import CHARACTERS, REGIONS
 
@@ -58,13 +58,16 @@ class PooledPlate:
     spans: tuple[Span, ...] = ()
 
 
-def draw(rng: Generator, stacked: float = STACKED) -> PooledPlate:
-    """A new plate; a share of `stacked`, 0–1, has stacked characters."""
+def draw(rng: Generator) -> PooledPlate:
+    """A new plate."""
     kind = rng.random()
-    if kind < stacked:
-        drawn = draw_plate(rng, region="us", channels=1, stacked=True)
-    else:
-        drawn = draw_plate(rng, channels=1, rows=2 if kind < stacked + TWO_ROWS else 1)
+    if kind < STACKED:
+        return pooled(draw_plate(rng, region="us", channels=1, stacked=True))
+    return pooled(draw_plate(rng, channels=1, rows=2 if kind < STACKED + TWO_ROWS else 1))
+
+
+def pooled(drawn: DrawnPlate) -> PooledPlate:
+    """A drawn plate, made small."""
     return PooledPlate(
         np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8),
         drawn.text,
@@ -115,8 +118,12 @@ def corners(width: int, height: int) -> NDArray[np.float32]:
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
 
 
-def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDArray[np.uint8]:
-    """One crop of a plate. A fifth stay easy, so that the easy is not unlearnt."""
+def seen(
+    rng: Generator, plate: PooledPlate | RealPlate, hardness: float, crop: Crop = CROP
+) -> NDArray[np.uint8]:
+    """One crop of a plate. A fifth stay easy, so that the easy is not unlearnt. Two rows are for
+    CROP alone.
+    """
     this = hardness * (rng.random() ** 0.7 if rng.random() < 0.8 else 0.2)
     take = photograph_posed if rng.random() < POSED else photograph
     if isinstance(plate, RealPlate):
@@ -126,7 +133,7 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
             rng,
             plate.picture,
             plate.quad,
-            CROP,
+            crop,
             (0.4 + 0.5 * min(1.0, wide / LARGE_PX)) * this,
             surrounded=True,
         )
@@ -145,19 +152,23 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
         rng,
         plate.picture.astype(np.float32) / 255,
         corners(width, height),
-        CROP,
+        crop,
         this,
         surrounded=False,
     )
 
 
 def batches(
-    seed: int, hardness: Callable[[], float], data: Path | None, stacked: float = STACKED
+    seed: int,
+    hardness: Callable[[], float],
+    data: Path | None,
+    draw: Callable[[Generator], PooledPlate] = draw,
+    crop: Crop = CROP,
 ) -> Iterator[Batch]:
     """Batches without end.
 
     `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates.
-    `stacked`: share of the drawn plates that have stacked characters, 0–1.
+    `draw`: a new plate. `crop`: the size of what is seen.
     """
     rng = np.random.default_rng(seed)
     real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])
@@ -165,7 +176,7 @@ def batches(
     donors = donors_of(exchanging)
     pool: list[PooledPlate] = []
     while True:
-        fresh = [draw(rng, stacked) for _ in range(FRESH)]
+        fresh = [draw(rng) for _ in range(FRESH)]
         pool += fresh
         del pool[:-POOL]
         chosen: list[PooledPlate | RealPlate] = [*fresh]
@@ -183,7 +194,7 @@ def batches(
         )
         chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
         chosen = [varied(rng, plate) for plate in chosen]
-        crops = np.stack([seen(rng, plate, hardness()) for plate in chosen])
+        crops = np.stack([seen(rng, plate, hardness(), crop) for plate in chosen])
         texts = np.array(
             [CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64
         )

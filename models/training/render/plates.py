@@ -99,8 +99,9 @@ def draw_plate(
     rows: int = 1,
     light_on_dark: bool | None = None,
     stacked: bool | None = None,
+    tall: bool = False,
 ) -> DrawnPlate:
-    """A plate as floats; one channel is about twice as fast."""
+    """A plate as floats; one channel is about twice as fast. `tall`: three stacked characters."""
     region = region or draw_region(rng)
     if region not in REGIONS:
         message = f"unknown region {region!r}: choose one of {', '.join(REGIONS)}"
@@ -112,7 +113,7 @@ def draw_plate(
     if text is not None:
         draft = spaced_out(rng, text)
     else:
-        draft = draw_stacked(rng) if stacked and rows == 1 else draw_text(rng, region)
+        draft = draw_stacked(rng, tall=tall) if stacked and rows == 1 else draw_text(rng, region)
     if rows == 2 and len(draft.text) > 2:
         return two_rows(rng, region, draft, channels, light_on_dark=light_on_dark)
     table = tables()[region]

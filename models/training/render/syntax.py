@@ -13,6 +13,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CHARACTERS = DIGITS + LETTERS
 REGIONS = ("us", "eu", "uk", "br")
 PLACE = re.compile(r"\[[A-Z0-9]+\]|.")
+TALL = re.compile(r"\[...\]")  # in a series
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,13 @@ def draw_text(rng: Generator, region: str) -> Draft:
     return Draft(filled(rng, pattern, unused))
 
 
-def draw_stacked(rng: Generator) -> Draft:
-    """A text with small characters one above the other, before, behind or between the others."""
+def draw_stacked(rng: Generator, *, tall: bool = False) -> Draft:
+    """A text with small characters one above the other, before, behind or between the others.
+
+    `tall`: three of them.
+    """
     series = tables()["stacked"]["series"]
+    series = [entry for entry in series if not tall or TALL.search(entry[1])]
     _, pattern, unused = choose(rng, series, tuple(entry[0] for entry in series))
     return Draft(filled(rng, pattern, unused))
 

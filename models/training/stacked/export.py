@@ -7,7 +7,8 @@ Then `python -m models.training.manifest`.
 
 from pathlib import Path
 
-from models.training.recognizer.export import write
+from models.training.recognizer.export import load, write
+from models.training.stacked.net import as_shipped, build
 
 PURPOSE = "reads the characters of one plate, stacked ones too, where these may have been left out"
 TARGET = Path(__file__).parents[2] / "stacked.onnx"
@@ -15,7 +16,7 @@ TARGET = Path(__file__).parents[2] / "stacked.onnx"
 
 def main() -> None:
     """Export, check, describe, write."""
-    write(__doc__ or "", PURPOSE, TARGET)
+    write(__doc__ or "", PURPOSE, TARGET, lambda checkpoint: as_shipped(load(checkpoint, build)))
 
 
 if __name__ == "__main__":

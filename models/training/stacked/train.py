@@ -1,5 +1,5 @@
-"""Trains the reader of plates with stacked characters: the recogniser's network, begun with its
-weights, over samples of which most have such characters.
+"""Trains the network that reads stacked characters: begun with the recogniser's weights, over the
+recogniser's samples, of which most have such characters.
 
     python -m models.training.reopen recognizer --out ../train/shipped
     python -m models.training.stacked.train --minutes 60 --start ../train/shipped/checkpoint.pt
@@ -11,26 +11,39 @@ about a plate only after the recogniser, where such characters may have been lef
 
 import sys
 
-from models.training.asking import Defaults, ask, begin
+from numpy.random import Generator
+
+from models.training.asking import Defaults, ask
 from models.training.feeding import Feeder
-from models.training.loop import Training
-from models.training.recognizer.net import Recognizer
-from models.training.recognizer.samples import batches
+from models.training.loop import Training, averaged_weights
+from models.training.recognizer.samples import PooledPlate, batches, pooled
 from models.training.recognizer.train import losses_of
+from models.training.render.plates import draw_plate
+from models.training.stacked.net import CROP, build, heightened
 
 DEFAULTS = Defaults("stacked.train", minutes=60.0, rate=1.2e-3, data=None)
 STACKED = 0.8  # of the drawn plates; the others keep it from finding such characters everywhere
+TALL = 0.35  # of these: three characters, one in twelve among the tables' series
+
+
+def draw(rng: Generator) -> PooledPlate:
+    """A new plate of one row."""
+    if rng.random() < STACKED:
+        tall = rng.random() < TALL
+        return pooled(draw_plate(rng, region="us", channels=1, stacked=True, tall=tall))
+    return pooled(draw_plate(rng, channels=1))
 
 
 def main(arguments: list[str]) -> None:
     """Train, or go on training."""
     asked = ask(arguments, __doc__ or "", DEFAULTS)
-    net = Recognizer()
-    begin(net, asked.start)
+    net = build()
+    if asked.start:
+        net.load_state_dict(heightened(averaged_weights(asked.start)))
     training = Training(net, asked.plan)
     seed = asked.plan.seed + training.step  # another one after each interruption
     feeder = Feeder(
-        lambda _share: batches(seed, lambda: 1.0, asked.data, STACKED), share=training.share
+        lambda _share: batches(seed, lambda: 1.0, asked.data, draw, CROP), share=training.share
     )
     training.run(feeder, losses_of, feeder.tell)
     feeder.close()
