@@ -67,8 +67,8 @@ def test_of_several_entries_the_surest_comes_first_and_the_others_follow():
     )
     found = match(sighting(CAR, state="US-CA"), listed)
     assert [(one.category, one.level) for one in (found, *found.others)] == [
-        ("stolen-vehicle", MatchLevel.EXACT),
         ("amber-alert", MatchLevel.EXACT),
+        ("stolen-vehicle", MatchLevel.EXACT),
         ("amber-alert", MatchLevel.CONFUSABLE),
     ]
 

@@ -88,6 +88,12 @@ def test_several_crops_must_bear_the_first_one_out():
     assert looked("1234", LEFT_OUT, Reads("AB1234", again="AB9876")) == ("1234", HIDDEN)
 
 
+def test_a_stack_that_is_hardly_read_is_not_put_into_a_text():
+    assert looked("1234", SUSPECTED, Reads("AB1234", 0.29)) == ("1234", frozenset())
+    assert looked("1234", LEFT_OUT, Reads("AB1234", 0.29)) == ("1234", HIDDEN)
+    assert looked("1234", SUSPECTED, Reads("AB1234", 0.3))[0] == "AB1234"
+
+
 def test_the_same_text_read_surely_by_both_has_no_stack():
     assert looked("1234", LEFT_OUT, Reads("1234", 0.9)) == ("1234", frozenset())
     assert looked("1234", LEFT_OUT, Reads("1234", 0.89)) == ("1234", HIDDEN)

@@ -84,7 +84,8 @@ class SecondLook:
         if not gained(text, seen.text):
             return UNSEEN
         longer = self._stacked.view(image, box, first)
-        return Stack(longer) if gained(text, longer.best.text) else UNSEEN
+        likely = longer.best.probability >= JUDGED_FROM  # of less, the first look is the better one
+        return Stack(longer) if likely and gained(text, longer.best.text) else UNSEEN
 
     def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
         """Does the picture say more surely something else when left and right are exchanged?"""
