@@ -5,7 +5,8 @@ a street with a wanted car, a broker, a receiver.
 import json
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 from agent.bundles.layout import POLICY, POLICY_PATH
 from agent.demo import scene
 from agent.demo.throwaway_city import HOST
+from agent.ledger import LONGEST_WAIT_S
 from tests.boot.machine import LISTED, LISTED6, Machine
 from tests.support.camera_rig import PLATE, camera_rig, edit_policy
 from tests.support.mosquitto import Mosquitto
@@ -22,6 +24,9 @@ from tests.support.receiving import RunningReceiver
 from tests.support.signed_camera import signed_camera
 
 BROKER_PORT, SOURCE_PORT, OTHER_PORT = 8883, 8443, 8884
+# A killed broker forgets that the receiver subscribed, which comes back up to a minute after it.
+# What is published until then reaches nobody, and goes again after its own wait, which doubles.
+SETTLE_S = LONGEST_WAIT_S + 60
 # Pictures with a car, and without one until its track has ended: a read every four seconds at five
 # a second. For half a minute a text is not told again, so ten cars take turns.
 SHOWN, EMPTY = 8, 12
@@ -89,6 +94,15 @@ class BootCity:
         if self.receiver is not None and self.receiver.process.poll() is None:
             self.receiver.kill()
         self.broker.stop()
+
+    @contextmanager
+    def without_broker(self) -> Iterator[None]:
+        """Killed, and back at the end however that comes: one test's fault is no other's."""
+        self.broker.kill()
+        try:
+            yield
+        finally:
+            self.broker.start()
 
     def take_stored(self) -> set[str]:
         """Ids of all reads that the receiver has stored so far."""
@@ -169,6 +183,7 @@ __all__ = [
     "LISTED6",
     "OTHER_PORT",
     "PLATES",
+    "SETTLE_S",
     "SOURCE_PORT",
     "BootCity",
     "leaves",
