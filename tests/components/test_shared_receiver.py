@@ -283,7 +283,16 @@ class TestLooking:
         looked = {one.name: one for one in recipient.look(Workplace(two[1].folder), this_instant())}
         assert str(looked["store"].health) == "fail"
         assert "does not answer" in looked["store"].what
-        others = {"signing key", "city", "roster", "key list", "keys due", "ringers", "disk"}
+        others = {
+            "signing key",
+            "city",
+            "roster",
+            "key list",
+            "keys due",
+            "ringers",
+            "disk",
+            "holds",
+        }
         assert others | {"certificate", "broker", "access list"} == set(looked) - {"store"}
 
     def test_open_says_where_it_looked(self, two, capsys):

@@ -16,7 +16,7 @@ from agent.bundles.follower import REFUSALS, Follower
 from agent.bundles.layout import METADATA_FOLDER, TIMESTAMP
 from agent.city.change_shown import Change
 from agent.city.policy_files import write_page
-from agent.commands import doctor_page, status
+from agent.commands import doctor_page, status_output
 from agent.core.camera.diagnosis_findings import as_table, fail, from_table
 from agent.core.reasons import Reason
 from agent.core.text.visible import visible
@@ -111,7 +111,7 @@ def state_with(text):
 
 def test_status(monkeypatch, capsys):
     monkeypatch.setattr(settings, "load", lambda _path: None)
-    monkeypatch.setattr(status, "collect", lambda _settings: state_with(ALL))
+    monkeypatch.setattr(status_output, "collect", lambda _settings: state_with(ALL))
     run("status")
     shown = capsys.readouterr().out
     assert is_visible(shown)

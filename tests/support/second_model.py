@@ -230,7 +230,9 @@ def barring_reason(world: World, camera: str, at: datetime) -> str:
 
 
 def rows_that_enter(world: World) -> list[Row]:
-    """The rows that `watch` looks for, in the order of the list, those added by hand last."""
+    """The rows that `watch` looks for, of one text in the order of what they say, those added by
+    hand last.
+    """
     named = {"never-release"}
     for rule in world.policy.releases:
         named |= rule.categories
@@ -242,15 +244,26 @@ def rows_that_enter(world: World) -> list[Row]:
             for row in world.rows
             if row.by_hand == by_hand and row.category in named and row.category in allowed
         ]
-        entering += [
-            row for row in rows if row == winner(row, rows) and row.expires > world.imported
-        ]
+        named_first = [row for row in world.rows if row.by_hand == by_hand]
+        entering += sorted(
+            (row for row in rows if row == winner(row, rows) and row.expires > world.imported),
+            key=lambda row: place_among_alike(row, named_first),
+        )
     withdrawn = {identity(row)[:5] for row in world.rows if row.withdrawn}
     unique = []
     for row in entering:
         if identity(row)[:5] not in withdrawn and row not in unique:
             unique.append(row)
     return unique
+
+
+def place_among_alike(row: Row, listed: list[Row]):
+    """By state, category, agency and vehicle class, as the list first names each; then by case."""
+    columns = ("state", "category", "agency", "vehicle_class")
+    return *(
+        next(at for at, one in enumerate(listed) if getattr(one, name) == getattr(row, name))
+        for name in columns
+    ), row.case
 
 
 def identity(row: Row):
@@ -277,7 +290,7 @@ def winner(row: Row, rows: list[Row]) -> Row:
 
 def matching_rows(rows: list[Row], seen: Seen) -> list[tuple[Row, str]]:
     """Every row that the sighting matches, with the level: the surest level first; the reader's
-    alternatives before look-alikes; then the list's order.
+    alternatives before look-alikes; then the order in which they entered.
     """
     found = []
     for wanted in ("exact", "text"):

@@ -152,6 +152,7 @@ def test_every_schema_of_a_file_that_people_write_is_here():
     own = {
         "agent.core.hotlist.intake.manual_acts",
         "agent.core.hotlist.compiled_format",
+        "agent.core.hotlist.changes",
         "agent.vision.models",
         "agent.peers.plate_config",
     }
