@@ -4,7 +4,6 @@ same key, while that is worth it.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyrage
@@ -13,7 +12,6 @@ from agent import boundary
 from agent.bundles.hotlist_sealed import decrypted
 from agent.bundles.layout import HOTLIST_PATH, city_file
 from agent.core.hotlist.changes import changes_between
-from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import ConfigError, RefusedError
 from agent.values import dataclass
 
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import CityRepository
     from agent.city.hotlist_kept import Cameras, Kept
 
-WHOLE_AFTER = timedelta(days=7)
-"""What was taken off the list lies in the sealed list before, and one key opens both, for no longer
-than that.
-"""
 MOST_OF_WHOLE = 4  # larger changes than a quarter of the list are sent as the list
 
 
@@ -50,19 +44,13 @@ class Before:
         kept = self.kept
         if not (cameras.take_changes and kept.list_key and kept.cameras == cameras.digest({})):
             return None
-        if kept.files != hashes or not self._young(kept.since):
+        if kept.files != hashes or not kept.young(self.now):
             return None
         try:
             found = changes_between(self._base(), result)
         except (ConfigError, RefusedError):  # a damaged copy here is no reason to send nothing
             return None
         return found if found and len(found) * MOST_OF_WHOLE <= len(result) else None
-
-    def _young(self, since: str) -> bool:
-        try:
-            return timedelta() <= self.now - parse_rfc3339(since) < WHOLE_AFTER
-        except ValueError:
-            return False
 
     @boundary.document("published list", error=ConfigError)
     def _base(self) -> bytes:

@@ -5,11 +5,13 @@ the plain list that keeps them.
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.bundles.hotlist_file import STATE, list_folder
 from agent.bundles.layout import CHANGES_PATH, GROUP_PATHS, HOTLIST
 from agent.city.hotlist_files import replace_private
+from agent.core.text.rfc3339 import parse_rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.input_file import read_input
 from agent.errors import EnvelopeRefusedError
@@ -17,10 +19,15 @@ from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from tuf.api.metadata import Targets
 
+WHOLE_AFTER = timedelta(days=7)
+"""What changes took off the list lies in the sealed list before, and one key opens both, for no
+longer than that.
+"""
 _MAX_STATE = 65_536
 _MEMBERS, _LATER_MEMBERS = ("digest", "files"), ("imported", "list_key", "cameras", "since")
 
@@ -63,6 +70,13 @@ class Kept:
     def is_of(self, digest: str, targets: Targets) -> bool:
         """Whether this list is what those targets are."""
         return self.digest == digest and dict(self.files) == hashes(targets)
+
+    def young(self, now: datetime) -> bool:
+        """May what was encrypted go on, with changes beside it?"""
+        try:
+            return timedelta() <= now - parse_rfc3339(self.since) < WHOLE_AFTER
+        except ValueError:
+            return False
 
 
 def cameras_of(age: Mapping[str, str], targets: Targets) -> Cameras:

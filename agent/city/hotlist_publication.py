@@ -164,7 +164,7 @@ def publish_list(
     texts = drafts.published_texts(city, published)
     cameras = _cameras(texts, published, folder)
     listed, before = _read(folder, now, _rules(texts, folder)), published.role(HOTLIST)
-    digest, kept = cameras.digest(listed.files), Kept() if whole else read_kept(folder)
+    digest, kept = cameras.digest(listed.files), _kept(folder, now, whole=whole)
     same = before is not None and kept.is_of(digest, before.signed)
     fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
     outcome, sealed = None, None
@@ -205,6 +205,15 @@ def _published(city: CityRepository) -> Published:
             fix="the clerk publishes first: platewarden bundle publish",
         )
     return published
+
+
+def _kept(folder: Path, now: datetime, *, whole: bool) -> Kept:
+    """What may go on as it was encrypted: nothing of it where the whole is asked for, or where
+    changes lie beside a list that is too old for them.
+    """
+    kept = read_kept(folder)
+    over = CHANGES_PATH in kept.files and not kept.young(now)
+    return Kept() if whole or over else kept
 
 
 def _sealed(

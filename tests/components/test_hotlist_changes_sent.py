@@ -15,6 +15,7 @@ from agent.bundles.fetcher import Fetch, FolderSource
 from agent.bundles.hotlist_sealed import open_hotlist
 from agent.bundles.layout import CHANGES_PATH, HOTLIST, ROLES
 from agent.city import hotlist_changes
+from agent.city.hotlist_kept import read_kept
 from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.errors import ConfigError
 from agent.settings import Limits
@@ -151,6 +152,30 @@ def test_when_the_whole_is_sent_and_under_another_key(desk, why):
     first = min(held(desk, on))
     assert first == {"large": 200, "a-week": 7}.get(why, 5)
     assert not list((desk.folder / f"camera-{CAMERA}").rglob("changes.age"))
+
+
+@pytest.mark.parametrize("what", ["nothing", "by-hand"])
+def test_what_went_lies_sealed_for_a_week_also_where_the_list_stays_as_it_is(
+    desk, monkeypatch, what
+):
+    """Only the whole ends that, so it is sent once the week is over, whatever else is new."""
+    put(desk, 5)
+    at_once(desk, on=hour(1))
+    at_once(desk, on=hour(24 * 7 - 1))
+    assert list((desk.repository / "targets/hotlist").glob("*.changes.age"))
+    if what == "by-hand":
+        monkeypatch.setattr("agent.commands.hotlist.remove.plate", lambda: "PWD 0007")
+        who = ("--by", "clerk 8", "--why", "found again", "--state", "US-CA")
+        assert desk.run("hotlist", "remove", *who, "--city", desk.city, on="").code == 0
+    key = read_kept(desk.city).list_key
+    told = at_once(desk, on=hour(24 * 7))
+    assert (told["result"], told["changes_bytes"]) == ("encrypted", 0)
+    assert read_kept(desk.city).list_key != key
+    assert held(desk, hour(24 * 7)) == set(range(5, ROWS + 5)) - (
+        {7} if what == "by-hand" else set()
+    )
+    assert not list((desk.folder / f"camera-{CAMERA}").rglob("changes.age"))
+    assert at_once(desk, on=hour(24 * 7 + 1))["result"] == "unchanged"
 
 
 def test_asked_for_the_whole_of_what_is_published_it_is_made_anew(desk):

@@ -90,6 +90,12 @@ class TestWhatComesOut:
         base, result = listed(*many), listed(*many[3:], row(290))
         assert len(changes_between(base, result)) < len(result) / 8
 
+    def test_in_pieces_it_is_the_same(self, monkeypatch):
+        """A list of millions is gone through in pieces, so that its numbers fit into memory."""
+        at_once = changes_between(BASE, NEXT)
+        monkeypatch.setattr(subject, "AT_ONCE", 7)
+        assert changes_between(BASE, NEXT) == at_once
+
     def test_what_cannot_be_said_so_is_the_whole(self, monkeypatch):
         """As where two rows share a mark: the result is tried before it is told."""
         monkeypatch.setattr(
@@ -182,6 +188,34 @@ class TestWhatIsRefused:
     def test_a_base_that_is_none(self):
         head = {"base": hashlib.sha256(b"no list").hexdigest()}
         self.refused(again(self.good, head), b"no list")
+
+    def test_rows_that_share_a_case_a_million_times_over(self, monkeypatch):
+        """What comes out would have each of them: its header says how much that may be."""
+        monkeypatch.setattr(subject, "in_order", lambda _: pytest.fail("made so much room"))
+        head = json.loads(header_of(self.good))
+        body = bytearray(self.good[len(MAGIC) + 8 + len(header_of(self.good)) : -32])
+        length_at = ROW.fields["case_length"][1]
+        case_at = ROW.fields["case_at"][1]
+        for nth in range(head["come"]):
+            at = head["header"] + 4 * head["gone"] + nth * ROW.itemsize
+            body[at + case_at : at + case_at + 4] = bytes(4)
+            body[at + length_at] = min(255, head["case_bytes"])
+        assert "its rows" in self.refused(again(self.good, body=bytes(body)))
+
+    def test_a_list_larger_than_any_may_be(self, monkeypatch):
+        columns = decode(NEXT, "list").columns
+        rows, cases = columns.rows, columns.cases
+        monkeypatch.setattr(subject, "MAX_FILE_BYTES", rows.nbytes + len(cases) - 1)
+        assert "its rows" in self.refused(self.good)
+
+    def test_an_empty_base_whose_slots_cannot_be_told_back(self):
+        empty, odd = listed(), b'"multiplier":'
+        at = empty.index(odd) + len(odd)
+        end = empty.index(b",", at)
+        even = empty[:at] + b"2".rjust(end - at) + empty[end:-32]
+        base = even + hashlib.sha256(even).digest()
+        head = {"base": hashlib.sha256(base).hexdigest()}
+        assert "contradict" in self.refused(again(changes_between(empty, BASE), head), base)
 
     def test_a_name_that_a_kept_row_needs(self):
         base, result = listed(row(1), row(30, agency=1)), listed(row(1), row(30, agency=1), row(60))

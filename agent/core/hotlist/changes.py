@@ -19,6 +19,7 @@ import numpy as np
 
 from agent.core.hotlist.builder import MAX_ENTRIES
 from agent.core.hotlist.columns import (
+    AT_ONCE,
     MAX_ALIKE,
     NAMED,
     ROW,
@@ -115,10 +116,27 @@ def with_changes(base: bytes | bytearray, untrusted: bytes, where: str) -> bytes
     changes = _parsed(untrusted, where)
     if _sha256(base) != changes.head.base:
         raise _refused("belong to another list than the one that is here", where)
-    before = decode(base, where)
     header = parse_header(changes.header, where)
+    result = encode(header, _merged(decode(base, where), changes, header, where))
+    if _sha256(result) != changes.head.result:
+        raise _refused("give another list than was signed", where)
+    return result
+
+
+def _merged(before: Compiled, changes: _Changes, header: Header, where: str) -> Columns:
+    """The columns that come out."""
     if not _fit(changes, before, header):
         raise _refused("malformed: its rows", where)
+    ordered = in_order(_joined(before, changes, header, where))
+    if most_alike(ordered.rows["slot"]) > MAX_ALIKE:
+        raise _refused("hold too many rows that look alike", where)
+    return canonical(ordered)
+
+
+def _joined(before: Compiled, changes: _Changes, header: Header, where: str) -> Columns:
+    """The rows that stay, then those that come. A function of its own, because a camera has little
+    memory: only what it returns is kept.
+    """
     keep = np.ones(len(before.columns), bool)
     keep[changes.gone] = False
     rows = _renamed(before, header)[keep]
@@ -126,16 +144,9 @@ def with_changes(base: bytes | bytearray, untrusted: bytes, where: str) -> bytes
         raise _refused("keep a row whose name is gone", where)
     come = changes.come.rows.copy()
     come["case_at"] += len(before.columns.cases)
-    joined = Columns(
+    return Columns(
         np.concatenate((rows, come)), np.concatenate((before.columns.cases, changes.come.cases))
     )
-    ordered = in_order(joined)
-    if most_alike(ordered.rows["slot"]) > MAX_ALIKE:
-        raise _refused("hold too many rows that look alike", where)
-    result = encode(header, canonical(ordered))
-    if _sha256(result) != changes.head.result:
-        raise _refused("give another list than was signed", where)
-    return result
 
 
 def _parsed(untrusted: bytes, where: str) -> _Changes:
@@ -176,10 +187,16 @@ def _fit(changes: _Changes, before: Compiled, header: Header) -> bool:
     """Nothing below may raise, nor take more room than the list that comes out."""
     gone, come, rows = changes.gone, changes.come, len(before.columns)
     ends = come.rows["case_at"].astype(np.int64) + come.rows["case_length"]
+    if not (gone[1:] > gone[:-1]).all() or (len(gone) and int(gone[-1]) >= rows):
+        return False
+    # Rows may share the bytes of a case, and what comes out has them once for each.
+    lengths = before.columns.rows["case_length"]
+    cases = sum(int(of.sum(dtype=np.int64)) for of in (lengths, come.rows["case_length"]))
+    cases -= int(lengths[gone].sum(dtype=np.int64))
     return bool(
-        (gone[1:] > gone[:-1]).all()
-        and (not len(gone) or int(gone[-1]) < rows)
-        and rows - len(gone) + len(come) == header.entries
+        rows - len(gone) + len(come) == header.entries
+        and cases == header.case_bytes
+        and header.entries * ROW.itemsize + cases <= MAX_FILE_BYTES
         and (not len(come) or int(ends.max()) <= len(come.cases))
         and not come.rows["spare"].any()
         and len(before.columns.cases) + len(come.cases) < 1 << 32
@@ -206,18 +223,28 @@ def _marks(compiled: Compiled, header: Header) -> NDArray[Any]:
     """
     rows = _renamed(compiled, header)
     columns = Columns(compiled.columns.rows.copy(), compiled.columns.cases).compact()
-    lengths = columns.rows["case_length"].astype(np.int64)
-    ends = np.cumsum(lengths)
-    inside = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
     with np.errstate(over="ignore"):
-        sums = np.concatenate(
-            ([np.uint64(0)], np.cumsum(columns.cases.astype("<u8") * _weights(256)[inside]))
-        )
-        marks = rows["text"] + (sums[ends] - sums[ends - lengths])
+        marks = rows["text"] + _case_sums(columns)
         for name, weight in zip((*_FIELDS, "spare"), _weights(len(_FIELDS) + 1), strict=True):
             marks = (marks ^ (rows[name].astype("<u8") * weight)) * weight
             marks ^= marks >> np.uint64(29)
     return np.asarray(marks, "<u8")
+
+
+def _case_sums(columns: Columns) -> NDArray[Any]:
+    """A number of 64 bits for each row's case, from compact columns."""
+    found, weights = np.zeros(len(columns), "<u8"), _weights(256)
+    lengths = columns.rows["case_length"].astype(np.int64)
+    ends = np.cumsum(lengths)
+    for first in range(0, len(columns), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        begin = int(ends[first] - lengths[first])
+        begins, until = (ends - lengths)[part] - begin, ends[part] - begin
+        cases = columns.cases[begin : begin + int(until[-1])].astype("<u8")
+        inside = np.arange(len(cases)) - np.repeat(begins, lengths[part])
+        sums = np.concatenate(([np.uint64(0)], np.cumsum(cases * weights[inside])))
+        found[part] = sums[until] - sums[begins]
+    return found
 
 
 def _weights(number: int) -> NDArray[Any]:

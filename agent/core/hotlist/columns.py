@@ -42,7 +42,7 @@ MAX_ALIKE = 1000  # entries that look like one another; more would make one sigh
 WORD = (1 << 64) - 1
 MAX_CROWD = 32  # different folds in one bucket; evenly spread, twelve are hardly ever reached
 _MAX_BUCKET_BITS = 24
-_AT_ONCE = 65_536
+AT_ONCE = 65_536  # rows, where the numbers of all their bytes would take many times their room
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,8 @@ class Columns:
         length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length
         cases = np.empty(int(length.sum()), "<u1")
-        # Piecewise, because the numbers of all bytes would take many times the bytes' own room.
-        for first in range(0, len(self), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
+        for first in range(0, len(self), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
             shift = np.repeat(
                 self.rows["case_at"][part].astype(np.int64) - begins[part], length[part]
             )

@@ -108,12 +108,12 @@ def encode(header: Header, columns: Columns) -> bytes:
     """The file's bytes."""
     text = json.dumps(vars(header), separators=(",", ":"), ensure_ascii=False).encode("ascii")
     text += b" " * (-len(text) % 8)
-    parts = [
+    parts: list[bytes | memoryview] = [
         MAGIC,
         len(text).to_bytes(8, "little"),
         text,
-        columns.rows.tobytes(),
-        columns.cases.tobytes(),
+        np.ascontiguousarray(columns.rows).data,
+        np.ascontiguousarray(columns.cases).data,
     ]
     digest = hashlib.sha256()
     for part in parts:
@@ -192,7 +192,7 @@ def _sound(header: Header, columns: Columns) -> bool:
     """
     of, cases = columns.rows, columns.cases
     if not len(columns):
-        return True
+        return bool(header.multiplier % 2)
     ends = of["case_at"].astype(np.int64) + of["case_length"]
     return bool(
         header.multiplier % 2
