@@ -3,6 +3,7 @@ whoever runs it.
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -21,7 +22,9 @@ NOW, AT = datetime(2026, 11, 29, 2, 10, tzinfo=UTC), "2026-11-29T02:10:00.000Z"
 
 @pytest.fixture(scope="module")
 def enrolled(tmp_path_factory):
-    made_desk = desk(tmp_path_factory.mktemp("passkeys") / "receiver", names=("dora", "eli", "gus"))
+    made_desk = desk(
+        tmp_path_factory.mktemp("passkeys") / "receiver", names=("dora", "eli", "gus", "hans")
+    )
     AccountFolder(made_desk.folder).add("rea", ORGANIZATION, None, NOW, Role.READER)
     return made_desk
 
@@ -144,6 +147,39 @@ class TestPages:
         assert Browser(serving).sign_in(passkey).status == 401
         assert typed(capsys, "passkeys", enrolled.folder, "gus", "--remove", key["id"])[0] == 2
         assert "no passkey" in typed(capsys, "passkeys", enrolled.folder, "gus")[1]
+
+    def test_with_a_counter_that_goes_back_the_sessions_of_both_end(self, serving, enrolled):
+        """One of them may be the copy's."""
+        _, passkey = with_passkey(serving, enrolled, "hans")
+        copy, browser = replace(passkey, counter=5), Browser(serving)
+        assert browser.sign_in(copy).status == 303
+        assert browser.ask("GET", "/").status == 200
+        passkey.counter = 5
+        assert Browser(serving).sign_in(passkey).status == 401
+        assert browser.ask("GET", "/").status == 303
+
+
+def test_an_invitation_changes_no_account_that_is_there_and_says_so(tmp_path, capsys):
+    """A role that is typed and not given would be more than whoever runs the inbox meant."""
+    folder = desk(tmp_path / "receiver").folder
+    for more in (("--role", "reader"), ("--organization", "Another Police Department")):
+        code, out, err = typed(capsys, "invite", folder, "dora", *more, "--reset")
+        assert (code, out, "is there already, as analyst of" in err) == (2, "", True)
+    same = ("--role", "analyst", "--organization", ORGANIZATION)
+    assert typed(capsys, "invite", folder, "dora", *same)[0] == 0
+    assert AccountFolder(folder).find("dora").role is Role.ANALYST
+
+
+def test_whoever_is_removed_here_may_come_back_by_a_provider_that_makes_accounts(tmp_path, capsys):
+    folder = desk(tmp_path / "receiver", names=("dora", "eli")).folder
+    assert typed(capsys, "remove", folder, "dora")[2] == ""
+    path = folder / "receiver.toml"
+    path.write_text(
+        f'{path.read_text()}\n[inbox.oidc]\nissuer = "https://login.example"\nclient_id = "x"\n'
+        f'analysts = ["a"]\ncreate_accounts = true\norganization = "{ORGANIZATION}"\n'
+    )
+    code, _, err = typed(capsys, "remove", folder, "eli")
+    assert (code, "end the person's groups there too" in err) == (0, True)
 
 
 def test_a_reset_ends_all_passkeys_and_an_account_takes_its_own_along(tmp_path, capsys):

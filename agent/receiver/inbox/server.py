@@ -32,7 +32,7 @@ from agent.receiver.inbox.entrance import Entrance
 from agent.receiver.inbox.inbox_settings import InboxSettings
 from agent.receiver.inbox.lead_view import Desk
 from agent.receiver.inbox.leads import Leads
-from agent.receiver.inbox.oidc.oidc_pages import ANSWER, OidcPages
+from agent.receiver.inbox.oidc.oidc_pages import ANSWER, LOCAL, OidcPages
 from agent.receiver.inbox.oidc.provider import Provider
 from agent.receiver.inbox.page_maker import PageMaker
 from agent.receiver.inbox.page_request import (
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 MOST_CONNECTIONS = 32
 MOST_CALLS = 4  # to a provider at once
+MOST_WAITING = 12  # for a provider; the other connections stay for who needs none
 MAX_HEAD_BYTES = 16_384
 Answer = Callable[[Asked], Response]
 Worker = ThreadPoolExecutor
@@ -88,6 +89,7 @@ class Inbox:
     ) -> None:
         self._pages, self._ways_in, self._provider = desk, ways_in, provider
         self._origin, (self._worker, self._callers) = origin, workers
+        self._waiting = 0
         self.app = Starlette(
             routes=[*self._entrance(), *self._by_provider(), *self._passkeys(), *self._leads()],
             exception_handlers={HTTPException: self._nothing_here},
@@ -144,17 +146,31 @@ class Inbox:
             try:
                 self._origin.require_ours(request)
                 asked = await asked_of(request)
+                if first is not None:
+                    asked = await self._with_provider(first, asked)
             except TurnedAwayError as turned:
                 return _dressed(Response(turned.what, turned.status, media_type="text/plain"))
             if act:
                 asked = replace(asked, path={**asked.path, "act": act})
             loop = asyncio.get_running_loop()
-            if first is not None:
-                asked = await loop.run_in_executor(self._callers, first, asked)
             work = loop.run_in_executor(self._worker, self._answered, answer, asked, who)
             return _dressed(await work)
 
         return Route(path, endpoint, methods=[method])
+
+    async def _with_provider(self, first: Callable[[Asked], Asked], asked: Asked) -> Asked:
+        """In a thread that may wait. Raises TurnedAwayError, also for whatever goes wrong there."""
+        if self._waiting >= MOST_WAITING:
+            raise TurnedAwayError(HTTPStatus.SERVICE_UNAVAILABLE, f"The provider is slow. {LOCAL}")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._callers, first, asked)
+        except Exception as error:  # noqa: BLE001  # as in _answered
+            what = f"The provider could not be asked ({type(error).__name__}). {LOCAL}"
+            raise TurnedAwayError(HTTPStatus.BAD_GATEWAY, what) from None
+        finally:
+            self._waiting -= 1
 
     def _answered(self, answer: Answer, asked: Asked, who: Who) -> Response:
         """In the worker. One odd request ends with itself, and says no more than its kind."""

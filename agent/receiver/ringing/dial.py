@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError, NetworkError
@@ -65,13 +65,15 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
 
 @contextmanager
 def time_limit(current: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Inside, the connection that `current` tells is cut after RING_S."""
+    """Inside, the connection that `current` tells is cut after RING_S, and each later one too."""
+    ended = Event()
 
     def cut() -> None:
-        connection = current()
-        if connection is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        while not ended.wait(0.1):
+            connection = current()
+            if connection is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     timer = Timer(RING_S, cut)
     timer.daemon = True
@@ -79,6 +81,7 @@ def time_limit(current: Callable[[], socket.socket | None]) -> Iterator[None]:
     try:
         yield
     finally:
+        ended.set()
         timer.cancel()
 
 
@@ -105,10 +108,12 @@ class _Dialled(http.client.HTTPSConnection):
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint.host, endpoint.port, timeout=RING_S, context=endpoint.tls)
         self._endpoint = endpoint
+        # http.client forgets `sock` when the answer begins, where the server says "close"
+        self.dialled: ssl.SSLSocket | None = None
 
     def connect(self) -> None:
         def secured(wrapped: ssl.SSLSocket) -> None:
-            self.sock = wrapped
+            self.sock = self.dialled = wrapped
 
         self._endpoint.connect(secured)
 
@@ -136,7 +141,7 @@ def answer(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = _Dialled(endpoint)
     try:
-        with faults_in_words(), time_limit(lambda: connection.sock):
+        with faults_in_words(), time_limit(lambda: connection.dialled):
             connection.request(method, target, body, dict(headers))
             told = connection.getresponse()
             return told.status, told.read(max_bytes)

@@ -20,9 +20,13 @@ def invite(
         typer.Option("--organization", help="For whom this person works, of a new account."),
     ] = None,
     role: Annotated[
-        Role,
-        typer.Option("--role", metavar="analyst|reader", help="Of a new account: what it may do."),
-    ] = Role.ANALYST,
+        Role | None,
+        typer.Option(
+            "--role",
+            metavar="analyst|reader",
+            help="Of a new account: what it may do; without it an analyst.",
+        ),
+    ] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="Remove all passkeys of the account first.")
     ] = False,
@@ -49,7 +53,13 @@ def invite(
             fix="give --organization, and it is made without a password",
         )
     if account is None:
-        account = accounts.add(name, organization or "", None, now, role)
+        account = accounts.add(name, organization or "", None, now, role or Role.ANALYST)
+    if role not in (None, account.role) or organization not in (None, account.organization):
+        raise UsageError(
+            f"is there already, as {account.role} of {account.organization}",
+            where=account.name,
+            fix="leave --role and --organization out, or `receiver account remove` it first",
+        )
     if reset:
         PasskeyFolder(place).remove_all(account.name)
     code = InvitationFolder(place).invite(account, now)

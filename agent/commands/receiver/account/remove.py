@@ -19,8 +19,14 @@ def remove(
     from agent.receiver.inbox.people.accounts import AccountFolder
     from agent.receiver.workplace import Workplace
 
-    place = Workplace(folder).folder
-    AccountFolder(place).remove(name)
-    PasskeyFolder(place).remove_all(name)
-    InvitationFolder(place).end(name)
+    place = Workplace(folder)
+    AccountFolder(place.folder).remove(name)
+    PasskeyFolder(place.folder).remove_all(name)
+    InvitationFolder(place.folder).end(name)
     typer.echo(f"removed {name}: its access records stay")
+    provider = place.settings.inbox.oidc
+    if provider is not None and provider.create_accounts:
+        typer.echo(
+            "The provider makes accounts (create_accounts): end the person's groups there too.",
+            err=True,
+        )

@@ -68,7 +68,7 @@ def key_of(header: Mapping[str, Any], untrusted_keys: Sequence[Any]) -> Any | No
         one
         for one in untrusted_keys
         if isinstance(one, dict)
-        and one.get("kty") in _KINDS
+        and str(one.get("kty")) in _KINDS
         and one.get("use", "sig") == "sig"
         and (kid is None or one.get("kid") == kid)
     ]

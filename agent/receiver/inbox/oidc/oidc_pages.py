@@ -14,12 +14,13 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from agent.core.text.encoding import b64url
-from agent.errors import NetworkError, StorageError, UsageError
+from agent.errors import NetworkError
 from agent.receiver.inbox.entrance import TOO_LONG, Entrance
 from agent.receiver.inbox.oidc.id_token import Expected, TokenRefusedError
 from agent.receiver.inbox.oidc.provider import Ask, Provider
 from agent.receiver.inbox.page_request import Asked, set_door
 from agent.receiver.inbox.people.account_role import Role
+from agent.receiver.inbox.people.accounts import NAME as ACCOUNT_NAME
 from agent.receiver.inbox.people.accounts import Account, AccountFolder
 from agent.receiver.inbox.people.door import Doorway
 from agent.receiver.inbox.people.sign_in import PROVIDER
@@ -149,14 +150,12 @@ class OidcPages:
             what = f"No account here is yours yet. Tell whoever runs the inbox: {subject}"
             return Fetched(fault=what, why="account")
         name = str(claims.get(settings.name_claim, "")).lower()
-        try:
-            now = self.entrance.clock.now().utc
-            made = self.accounts.add(name, settings.organization, None, now)
-            self.entrance.log.came("account-made", made.name, by=PROVIDER)
-            return self.accounts.link(made.name, settings.issuer, subject)
-        except (UsageError, StorageError):
+        if ACCOUNT_NAME.fullmatch(name) is None or name in self.accounts.names():
             what = "An account of your name is here already, or the name is none that can be used."
             return Fetched(fault=f"{what} Tell whoever runs the inbox: {subject}", why="name")
+        self.entrance.log.came("account-made", name, by=PROVIDER)
+        self.accounts.add(name, settings.organization, None, self.entrance.clock.now().utc)
+        return self.accounts.link(name, settings.issuer, subject)
 
     def _refused(self, asked: Asked, fetched: Fetched) -> Response:
         self.entrance.log.came("sign-in-refused", by=PROVIDER, why=fetched.why or "state")

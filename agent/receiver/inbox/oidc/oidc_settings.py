@@ -2,7 +2,7 @@
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from agent.core.text.schema.notes import By, Length, named
 from agent.core.text.schema.section import Section, made
@@ -13,12 +13,18 @@ _WORDS = re.compile(r"[!-~]([ -~]{0,78}[!-~])?")
 _CLAIM = re.compile(r"[A-Za-z0-9_:/.-]{1,120}")
 
 
+def is_https(untrusted: SplitResult) -> bool:
+    """With a host and a port that can be dialled? Raises ValueError for what is neither."""
+    host = (untrusted.hostname or "").encode("idna")
+    return untrusted.scheme == "https" and bool(host) and untrusted.port != 0
+
+
 def as_issuer(value: object) -> object:
     """An https URL without query and fragment (OpenID Connect Core 1.0, 2)."""
     if isinstance(value, str):
         try:
             parts = urlsplit(value)
-            sound = parts.scheme == "https" and parts.hostname and parts.port != 0
+            sound = is_https(parts)
         except ValueError:
             sound = False
         if not sound or "?" in value or "#" in value or "@" in value or not value.isascii():

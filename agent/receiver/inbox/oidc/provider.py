@@ -24,7 +24,7 @@ from agent.receiver.inbox.oidc.id_token import (
     header_of,
     key_of,
 )
-from agent.receiver.inbox.oidc.oidc_settings import OidcSettings
+from agent.receiver.inbox.oidc.oidc_settings import OidcSettings, is_https
 from agent.receiver.ringing.dial import Endpoint, answer, tls_context
 from agent.values import dataclass
 
@@ -143,11 +143,11 @@ class Provider:
         """Raises NetworkError for a provider that is not the one of the settings, or too weak."""
         if told.get("issuer") != self.settings.issuer:
             raise NetworkError("says that it is another issuer")
-        methods = told.get("code_challenge_methods_supported", ["S256"])
-        algorithms = told.get("id_token_signing_alg_values_supported", ["RS256"])
-        if "S256" not in methods or not set(ALGORITHMS) & set(map(str, algorithms)):
+        methods = _listed(told, "code_challenge_methods_supported", "S256")
+        algorithms = _listed(told, "id_token_signing_alg_values_supported", "RS256")
+        if "S256" not in methods or not set(ALGORITHMS) & algorithms:
             raise NetworkError("knows no PKCE with S256, or no signature that we believe")
-        ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        ways = _listed(told, "token_endpoint_auth_methods_supported", "client_secret_basic")
         return Metadata(
             authorize=self._own(told.get("authorization_endpoint")),
             token=self._own(told.get("token_endpoint")),
@@ -159,7 +159,7 @@ class Provider:
     def _own(self, untrusted_url: object) -> str:
         try:
             parts = urlsplit(untrusted_url) if isinstance(untrusted_url, str) else urlsplit("")
-            sound = parts.scheme == "https" and parts.hostname and not parts.username
+            sound = is_https(parts) and not parts.username and str(untrusted_url).isascii()
             at_issuer = parts.netloc == urlsplit(self.settings.issuer).netloc
         except ValueError:
             sound = at_issuer = False
@@ -185,6 +185,12 @@ class Provider:
         if not isinstance(told, dict):
             raise NetworkError("gives no sound answer")
         return told
+
+
+def _listed(told: Mapping[str, Any], name: str, default: str) -> set[str]:
+    """The texts of a list; none where it is no list."""
+    value = told.get(name, [default])
+    return {one for one in value if isinstance(one, str)} if isinstance(value, list) else set()
 
 
 def _secret(path: Path) -> str:

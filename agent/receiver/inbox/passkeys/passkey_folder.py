@@ -56,6 +56,15 @@ class Ring:
     def find(self, key_id: str) -> Passkey | None:
         return next((key for key in self.keys if key.id == key_id), None)
 
+    def require_room(self, key: Passkey) -> None:
+        """For a new one. Raises UsageError."""
+        if len(self.keys) >= MOST_PASSKEYS:
+            raise UsageError(
+                f"an account has {MOST_PASSKEYS} passkeys at most", fix="remove one first"
+            )
+        if self.find(key.id) is not None:
+            raise UsageError("that passkey is here already")
+
 
 class PasskeyFolder:
     """Server and commands change it, each under one lock. Every method raises StorageError."""
@@ -85,12 +94,7 @@ class PasskeyFolder:
         """For the handle that `begun` told. Raises UsageError where there are too many."""
         with self._locked():
             ring = self.of(account)
-            if len(ring.keys) >= MOST_PASSKEYS:
-                raise UsageError(
-                    f"an account has {MOST_PASSKEYS} passkeys at most", fix="remove one first"
-                )
-            if ring.find(key.id) is not None:
-                raise UsageError("that passkey is here already")
+            ring.require_room(key)
             self._write(account, replace(ring, keys=(*ring.keys, key)))
 
     def used(self, account: Account, key: Passkey) -> None:

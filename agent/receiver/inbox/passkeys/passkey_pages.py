@@ -21,12 +21,20 @@ from agent.values import dataclass
 FRESH_S = 300.0
 """For so long after signing in passkeys may be changed: an unattended desk gives nobody a key."""
 CHALLENGE_BYTES = 32
+BY_PROVIDER = (
+    "Who came in by the provider changes no passkeys here: sign in with a password or a passkey, "
+    "or ask whoever runs the inbox for an invitation."
+)
 WRONG = "Account or code is wrong, or the invitation is over."
 
 
 @dataclass(frozen=True, slots=True)
 class PasskeyPages:
-    """Every method returns a page, or raises StorageError or TurnedAwayError."""
+    """Every method returns a page, or raises StorageError or TurnedAwayError. What is changed is in
+    the access log first.
+
+    Mitigates against: a provider that outlives its link, or gives a reader more, by a passkey.
+    """
 
     entrance: Entrance
     accounts: AccountFolder
@@ -40,7 +48,7 @@ class PasskeyPages:
     def shown(self, asked: Asked, fault: str = "") -> Response:
         """One's own, and the button for another."""
         session, account = session_in(asked), self._account(session_in(asked))
-        fresh, desk = self._is_fresh(session), self.entrance.passkeys
+        fresh, desk = not self._no_change(session), self.entrance.passkeys
         here = desk is not None and asked.host in desk.place.hosts
         ring = self.passkeys.begun(account)
         question = ""
@@ -55,6 +63,7 @@ class PasskeyPages:
             script=bool(question),
             keys=ring.keys,
             fresh=fresh,
+            by_provider=BY_PROVIDER,
             passkey=question,
             passkeys_at=desk.place.url if desk else "",
         )
@@ -63,8 +72,9 @@ class PasskeyPages:
         """The one that the browser made."""
         session = session_in(asked)
         challenge, session.challenge = session.challenge, b""
-        if not (self._is_fresh(session) and challenge):
-            return self.shown(asked, TOO_LONG)
+        refusal = self._no_change(session)
+        if refusal or not challenge:
+            return self.shown(asked, refusal or TOO_LONG)
         try:
             self._made(self._account(session), asked, challenge)
         except PasskeyRefusedError as refused:
@@ -77,16 +87,16 @@ class PasskeyPages:
         """One of one's own; whoever has no password keeps the last."""
         session = session_in(asked)
         account, key_id = self._account(session), asked.one("id")
-        if not self._is_fresh(session):
-            return self.shown(asked, TOO_LONG)
-        only = not account.phc and len(self.passkeys.of(account).keys) <= 1
-        if only:
+        refusal = self._no_change(session)
+        if refusal:
+            return self.shown(asked, refusal)
+        keys = self.passkeys.of(account).keys
+        if not account.phc and len(keys) <= 1:
             return self.shown(asked, "This account has no password: make another passkey first.")
-        try:
-            self.passkeys.remove(account, key_id)
-        except UsageError as error:
-            return self.shown(asked, sentence(error))
+        if key_id not in {key.id for key in keys}:
+            return self.shown(asked, "That passkey is gone already.")
         self.entrance.log.came("passkey-removed", account.name, passkey=key_id)
+        self.passkeys.remove(account, key_id)
         return RedirectResponse("/passkeys", HTTPStatus.SEE_OTHER)
 
     def ask_code(self, asked: Asked, fault: str = "") -> Response:
@@ -121,20 +131,24 @@ class PasskeyPages:
         if account is None or doorway is None:
             return self.ask_code(asked, WRONG if account is None else TOO_LONG)
         try:
-            key_id = self._made(account, asked, _of_invitation(doorway, account))
+            key_id = self._made(account, asked, _of_invitation(doorway, account), invited=True)
         except PasskeyRefusedError as refused:
             return self.ask_code(asked, f"{refused.what}.")
         except UsageError as error:
             return self.ask_code(asked, sentence(error))
-        self.invitations.end(account.name)
         return self.entrance.let_in(account, key_id, account.role, doorway)
 
-    def _made(self, account: Account, asked: Asked, challenge: bytes) -> str:
+    def _made(
+        self, account: Account, asked: Asked, challenge: bytes, *, invited: bool = False
+    ) -> str:
         """Raises PasskeyRefusedError, UsageError."""
         now = rfc3339(self.entrance.clock.now().utc)
         key = self._desk(asked).made(asked.one("answer"), challenge, now)
-        self.passkeys.add(account, key)
+        self.passkeys.of(account).require_room(key)
         self.entrance.log.came("passkey-added", account.name, passkey=key.id)
+        if invited:
+            self.invitations.end(account.name)  # before: a crash here makes no second passkey
+        self.passkeys.add(account, key)
         return key.id
 
     def _desk(self, asked: Asked) -> PasskeyDesk:
@@ -154,8 +168,12 @@ class PasskeyPages:
         self.entrance.log.came("invitation-refused")
         return None
 
-    def _is_fresh(self, session: Session) -> bool:
-        return self.entrance.clock.monotonic_s() - session.began_s < FRESH_S
+    def _no_change(self, session: Session) -> str:
+        """Why this session changes no passkeys; empty: it may."""
+        if session.by_provider:
+            return BY_PROVIDER
+        fresh = self.entrance.clock.monotonic_s() - session.began_s < FRESH_S
+        return "" if fresh else TOO_LONG
 
     def _account(self, session: Session) -> Account:
         account = self.accounts.find(session.username)

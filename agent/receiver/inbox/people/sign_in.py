@@ -30,8 +30,8 @@ class Grant:
 class Session:
     """One person at one browser. `csrf`: in every form. `grants`: by camera and read id.
 
-    `by`: what was signed in with, PASSWORD, PROVIDER or a passkey's id. `made_at`: of the account.
-    `challenge`: that a new passkey must sign, taken once.
+    `by`: what was signed in with, PASSWORD, PROVIDER or a passkey's id. `made_at`, `link`: of the
+    account, the link as issuer and subject. `challenge`: that a new passkey must sign, taken once.
     """
 
     username: str
@@ -42,6 +42,7 @@ class Session:
     role: Role = Role.ANALYST
     by: str = PASSWORD
     made_at: str = ""
+    link: tuple[str, str] = ("", "")
     challenge: bytes = b""
     grants: dict[tuple[str, str], Grant] = field(default_factory=dict)
 
@@ -49,6 +50,11 @@ class Session:
     def may_all(self) -> bool:
         """Not only look?"""
         return self.role is Role.ANALYST
+
+    @property
+    def by_provider(self) -> bool:
+        """Does a provider alone say who it is?"""
+        return self.by == PROVIDER
 
 
 @dataclass(slots=True)
@@ -114,11 +120,12 @@ class SignIn:
         account = self._accounts.find(session.username)
         if account is None or account.made_at != session.made_at:
             return False
-        if session.by == PROVIDER:
-            return bool(account.subject)
+        if session.by_provider:
+            return bool(account.subject) and session.link == (account.issuer, account.subject)
         if session.by == PASSWORD or self._passkeys is None:
             return True
-        return self._passkeys.of(account).find(session.by) is not None
+        key = self._passkeys.of(account).find(session.by)
+        return key is not None and not key.suspect  # one of two sessions may be the copy's
 
     def begin(self, account: Account, by: str, role: Role, now_s: float) -> tuple[str, Session]:
         """Of whoever was found to be the account's holder: a token and its session."""
@@ -131,6 +138,7 @@ class SignIn:
             role=role,
             by=by,
             made_at=account.made_at,
+            link=(account.issuer, account.subject),
         )
         self._sessions[_key(token)] = session
         return token, session
