@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import agent
@@ -41,9 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(UsageError.exit_code)
     except BrokenPipeError:
         # A closed pipe, as in `platewarden read … | head`, is no failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell tells it, and typer
     except Exception as error:
+        with suppress(OSError, PlatewardenError):
+            _hand_out()
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
             raise
         print(f"platewarden: {_own_fault(error)}", file=sys.stderr)
@@ -51,15 +56,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> None:
-    if words == ["--version"]:
-        print(f"platewarden {agent.__version__}")
-    elif call := plain_call(words):
-        call()
-    else:
-        from agent.commands.all_commands import app
+    code: object = 0
+    try:
+        if words == ["--version"]:
+            print(f"platewarden {agent.__version__}")
+        elif call := plain_call(words):
+            call()
+        else:
+            from agent.commands.all_commands import app
 
-        app(args=words)
-    sys.exit(0)
+            app(args=words)
+    except SystemExit as end:
+        code = end.code
+    _hand_out()
+    raise SystemExit(code)
+
+
+def _hand_out() -> None:
+    """What was printed and is still held back goes out now: what fails then is an error as any.
+
+    Raises BrokenPipeError, PlatewardenError.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        raise PlatewardenError(f"the answer cannot be written: {error.strerror}") from None
+
+
+def _drop_output() -> None:
+    """Python would try again at its end, and tell it by a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _require_unix() -> None:

@@ -319,13 +319,28 @@ def start(card: Card) -> None:
     must("systemctl", "enable", *UNITS)
     if (card.root / "run/systemd/system").is_dir():
         must("systemctl", "start", "--no-block", *UNITS)
-        ends_s, up = time.monotonic() + UP_WITHIN_S, ["active"] * len(SIDES)
-        while (
-            time.monotonic() < ends_s and run("systemctl", "is-active", *SIDES).stdout.split() != up
-        ):
-            time.sleep(1)
         card.told[:] = before  # what the start has mended is no complaint any more
+        look_again(card)
+
+
+def look_again(card: Card) -> None:
+    """What doctor says once the units are up. They run: nothing that is found now undoes that."""
+    try:
+        if not both_up():
+            card.tell(f"{' and '.join(SIDES)} are not both up yet: systemctl status tells why")
         examined(card)
+    except (StopError, OSError, subprocess.TimeoutExpired) as error:
+        card.tell(f"the units were started, and what they came to is not known: {error}")
+
+
+def both_up() -> bool:
+    """Whether watch and deliver are active, within a minute."""
+    ends_s = time.monotonic() + UP_WITHIN_S
+    while run("systemctl", "is-active", *SIDES).stdout.split() != ["active"] * len(SIDES):
+        if time.monotonic() >= ends_s:
+            return False
+        time.sleep(1)
+    return True
 
 
 def report(card: Card, headline: str) -> None:

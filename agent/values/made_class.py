@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 _SHAPE = "__value_shape__"
+_NO_FIELDS = frozenset({"ClassVar", "InitVar", "KW_ONLY", "_KW_ONLY_TYPE"})
 _ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
 
 
@@ -73,15 +74,26 @@ def _made(plain: type[Value], *, frozen: bool, eq: bool, order: bool) -> type[Va
 def _fields(plain: type, body: dict[str, Any]) -> tuple[Field, ...]:
     found: list[Field] = []
     for name, annotation in plain.__annotations__.items():
+        if _is_no_field(annotation):
+            raise TypeError(f"{name}: {annotation} is not made here")
         default = body.get(name, Missing)
         one: Field = default if isinstance(default, Field) else field(default=default)
         if one.default.__class__.__hash__ is None:
             raise ValueError(f"mutable default for field {name} is not allowed")
-        if one.init and one.required and any(not earlier.required for earlier in found):
+        if one.init and one.required and any(known.init and not known.required for known in found):
             raise TypeError(f"non-default argument {name!r} follows default argument")
         one.name, one.annotation = name, annotation
         found.append(one)
     return tuple(found)
+
+
+def _is_no_field(annotation: object) -> bool:
+    """What the standard library reads as a word of its own (its manual, "dataclasses")."""
+    if not isinstance(annotation, str):
+        kind = getattr(annotation, "__origin__", annotation)
+        named = kind if isinstance(kind, type) else type(kind)
+        annotation = getattr(kind, "_name", None) or named.__name__
+    return annotation.partition("[")[0].rpartition(".")[2] in _NO_FIELDS
 
 
 def _methods(body: dict[str, Any], *, frozen: bool, eq: bool, order: bool) -> dict[str, Any]:

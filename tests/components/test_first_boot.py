@@ -7,6 +7,7 @@ boot partition.
 import json
 import runpy
 import stat
+import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -233,6 +234,30 @@ def test_what_the_start_has_mended_is_no_complaint(boot):
     assert "the keys are in place" in boot.report
 
 
+@pytest.mark.parametrize(
+    ("active", "second", "told"),
+    [
+        ("active\nactive\n", "", "not known: doctor gave no answer: Killed"),
+        ("active\nfailed\n", json.dumps({"findings": WELL}), "are not both up yet"),
+    ],
+    ids=["doctor is killed", "a unit fails"],
+)
+def test_what_the_start_comes_to_is_told_and_undoes_nothing(
+    boot, monkeypatch, active, second, told
+):
+    """It said that nothing was started, while the units ran; or nothing of a unit that did not."""
+    (boot.card.root / "run/systemd/system").mkdir(parents=True)
+    monkeypatch.setitem(boot.code["main"].__globals__, "UP_WITHIN_S", 0.0)
+    boot.give("platewarden.toml", SETTINGS)
+    boot.give_batch()
+    first = json.dumps({"findings": WELL})
+    boot.answers["doctor"] = [(0, first, ""), (1, second, "Killed")]
+    boot.answers["is-active"] = (0, active, "")
+    assert boot.main() == 0
+    assert boot.report.splitlines()[-1].startswith("this card is a camera now")
+    assert told in boot.report
+
+
 def test_a_doctor_without_an_answer_enables_nothing(boot):
     boot.give("platewarden.toml", SETTINGS)
     boot.give_batch()
@@ -295,3 +320,31 @@ def test_the_kernel_s_line_gets_one_word_once(boot, before):
     assert set(before.split()) <= set(after.split())
     kept = boot.card.given.parent / "cmdline.before-platewarden.txt"
     assert not kept.exists() if "cgroup" in before else kept.read_text() == before
+
+
+def test_a_card_that_is_tried_again_tells_what_apt_says_now(tmp_path):
+    """The log went on from try to try, and each report quoted the first."""
+    text = (ROOT / "config/first-boot/user-data").read_text()
+    lines = text.partition("  - |\n")[2].splitlines()
+    script = "\n".join(line for line in lines if line.startswith("    "))
+    for place in ("/boot/firmware", "/var/log", "/run/issue.d", "/sys/class", "/dev/console"):
+        script = script.replace(place, f"{tmp_path}{place}")
+    card, programs = tmp_path / "boot/firmware/platewarden", tmp_path / "bin"
+    for folder in (card, programs, tmp_path / "var/log", tmp_path / "run"):
+        folder.mkdir(parents=True)
+    (card.parent / "user-data").write_text("a key\n")
+    (card / "platewarden_1_none.deb").touch()
+    for name, does in {"dpkg": "echo none", "python3": "exit 1", "systemctl": "exit 1"}.items():
+        stand_in(programs / name, does)
+    for words in ("first words", "second words"):
+        stand_in(programs / "apt-get", f"echo 'E: {words}'; exit 100")
+        path = {"PATH": f"{programs}:/usr/bin:/bin"}
+        done = subprocess.run(["sh", "-c", script], env=path, timeout=60, check=False)
+        told = (card / "first-boot.txt").read_text()
+        assert (done.returncode, words in told) == (1, True)
+    assert "first words" not in told
+
+
+def stand_in(program, does):
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)

@@ -149,3 +149,42 @@ def test_a_plain_lines_fault_is_told_as_any(capsys, config):
         cli.main(["status", "--config", config])
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith(f"platewarden: {config}")
+
+
+def test_a_plain_line_that_is_broken_off_ends_as_the_other(monkeypatch, config, capsys):
+    def broken_off(*_given, **_named):
+        raise KeyboardInterrupt
+
+    for module in ("agent.commands.status", "agent.commands.status_output"):
+        monkeypatch.setattr(importlib.import_module(module), "show", broken_off)
+    for words in (["status", "--config", config], ["status", f"--config={config}"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 130
+        assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.parametrize("words", [["--version"], ["health", "--help"], ["policy"]], ids=" ".join)
+@pytest.mark.parametrize("full", [True, False], ids=["full disk", "closed pipe"])
+def test_an_answer_that_cannot_be_written_is_told_once(words, full):
+    """A small one is held back until Python's end, which told it by a traceback and 120."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    if full:
+        out = os.open("/dev/full", os.O_WRONLY)
+    else:
+        read, out = os.pipe()
+        os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", *words],
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    os.close(out)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert [line for line in said if not line.startswith("platewarden: ")] == []
+    assert len(said) == full

@@ -11,6 +11,7 @@ import pkgutil
 import threading
 from collections import Counter
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 
@@ -69,6 +70,14 @@ def plain(of):
 def with_own_methods(of):
     """Methods that go before those that are made."""
 
+    @of.dataclass(slots=True)
+    class FilledLate:
+        since: datetime = of.field(init=False)
+        text: str
+
+        def __post_init__(self):
+            self.since = THEN
+
     @of.dataclass(frozen=True, slots=True)
     class Judged:
         value: str
@@ -107,6 +116,7 @@ OURS, THEIRS = bodies(values), bodies(dataclasses)
 CALLS = {
     "Frozen": [(("a",), {}), (("a", 8), {"table": {"x": 1}}), ((), {"text": "b", "secret": "s"})],
     "Counted": [(("a",), {}), ((), {"text": "b", "counts": Counter("xyx")})],
+    "FilledLate": [(("a",), {}), ((), {"text": "b"})],
     "Ordered": [((1,), {}), ((1, "a"), {}), ((2, "a"), {}), ((1, "b"), {})],
     "Unlike": [((1,), {}), ((1,), {})],
     "Judged": [(("a",), {}), (("b",), {})],
@@ -194,7 +204,7 @@ def test_a_frozen_value_cannot_be_changed(name):
             )
             assert found == due
     # Before 3.14 the standard library answers a foreign name with a TypeError of its own.
-    due = AttributeError if name == "Counted" else dataclasses.FrozenInstanceError
+    due = AttributeError if name in {"Counted", "FilledLate"} else dataclasses.FrozenInstanceError
     with pytest.raises(due):
         both(name)[0][0].nobody = 1
 
@@ -373,6 +383,21 @@ def test_what_is_not_made_here_is_refused():
         values.dataclass(slots=True)(type("Lower", (OURS["Frozen"],), {}))
     with pytest.raises(TypeError, match="slots=True"):
         values.dataclass(slots=False)(type("Loose", (), {}))
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(ClassVar, ClassVar[int], dataclasses.InitVar, dataclasses.InitVar[int]),
+        *("ClassVar[int]", "typing.ClassVar", "dataclasses.InitVar[int]", "KW_ONLY"),
+        dataclasses.KW_ONLY,
+    ],
+    ids=str,
+)
+def test_what_the_standard_library_takes_for_no_field_is_refused(annotation):
+    """Such a name would have become a field, and its value a place in `__init__`."""
+    with pytest.raises(TypeError, match="not made here"):
+        values.dataclass(slots=True)(type("Odd", (), {"__annotations__": {"one": annotation}}))
 
 
 def of_the_product():
