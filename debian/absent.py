@@ -5,6 +5,7 @@ OpenCV's own module stays as its makers built it. Whoever would call a function 
 told its name, and the process ends (docs/design/packaging.md).
 """
 
+import os
 import re
 import subprocess
 from collections import defaultdict
@@ -31,9 +32,12 @@ static void absent(const char *text, unsigned long size) {
 
 
 def readelf(file: Path, *options: str) -> str:
-    """What binutils' readelf says of a library of any machine."""
+    """What binutils' readelf says of a library of any machine; its words are translated."""
     command = ["readelf", "--wide", *options, str(file)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    plain = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(
+        command, env=plain, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
 
 
 def symbols(file: Path, *, defined: bool) -> dict[str, str]:

@@ -95,11 +95,12 @@ def check(wheels: Path) -> None:
         if f"--hash=sha256:{digest} " not in line:
             raise SystemExit(
                 f"{wheel.name}: its SHA-256 is {digest}, which requirements.lock has not; "
-                "if that is meant: make lock"
+                f"if that is meant: make lock; otherwise delete {wheels}, to have all fetched anew"
             )
         found.add(plain(name))
     if missing := sorted(set(lines) - found):
-        raise SystemExit(f"{wheels}: no wheel of {', '.join(missing)}")
+        lacks = ", ".join(missing)
+        raise SystemExit(f"{wheels}: no wheel of {lacks}; delete it, to have all fetched anew")
 
 
 def from_debian(minor: int) -> dict[str, str]:

@@ -41,12 +41,20 @@ LACKS = {
 
 
 @pytest.fixture(scope="module")
-def made(machine, city, work):
+def alone(machine):
+    """The machine of the other tests is down, and up again at the end however that comes."""
+    machine.stop()
+    yield
+    machine.start()
+    machine.wait_up(*UNITS)
+
+
+@pytest.fixture(scope="module")
+def made(alone, city, work):
     """A tree with the package, the stand-in for the camera and a card's folder, never started.
 
     The folder's camera sees an empty street, so that its reads mix with nobody's.
     """
-    machine.stop()
     folder = work / "first-boot"
     fresh = Machine(base_tree(), folder)
     fresh.install(packages())
@@ -61,9 +69,7 @@ def made(machine, city, work):
     fresh.enable(UNIT)
     give_card(city, fresh.root / CARD)
     run("umount", fresh.root)
-    yield folder / "upper"
-    machine.start()
-    machine.wait_up(*UNITS)
+    return folder / "upper"
 
 
 def give_card(city, card: Path) -> None:
@@ -85,7 +91,6 @@ class FirstBoot:
         self.machine = Machine(made, folder, base_tree())
         if spoil:
             spoil(self.machine.root)
-        self.machine.start()
 
     def says(self) -> str:
         report = self.machine.root / CARD / "first-boot.txt"
@@ -106,8 +111,10 @@ def first_boot(made, work):
     started = []
 
     def start(name: str, spoil=None) -> FirstBoot:
-        started.append(FirstBoot(made, work / f"card-{name.replace(' ', '-')}", spoil))
-        return started[-1]
+        one = FirstBoot(made, work / f"card-{name.replace(' ', '-')}", spoil)
+        started.append(one)
+        one.machine.start()
+        return one
 
     yield start
     for one in started:

@@ -121,3 +121,13 @@ def test_each_machine_has_its_compiler(absent):
     assert set(absent["COMPILERS"].values()) == {
         f"{machine}-linux-gnu-gcc" for machine in build["MACHINES"].values()
     }
+
+
+def test_readelf_is_asked_in_one_language(absent, tmp_path, monkeypatch):
+    """On a desk of another language the build ended with a traceback: no line said "Machine"."""
+    program = tmp_path / "readelf"
+    program.write_text('#!/bin/sh\n[ "$LC_ALL" = C ] && echo Machine || echo Maschine\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert absent["readelf"](tmp_path / "any.so") == "Machine\n"
