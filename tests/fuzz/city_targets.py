@@ -9,6 +9,8 @@ import pyrage
 from agent.bundles import hotlist_sealed, jurisdiction_files
 from agent.bundles.hotlist_keys import HEAD
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, city_file, group_path
+from agent.core.hotlist.changes import MAGIC as CHANGES_MAGIC
+from agent.core.hotlist.changes import with_changes
 from agent.core.hotlist.compiled_format import MAGIC, Compiled, decode
 from agent.core.hotlist.index import hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
@@ -74,6 +76,16 @@ def hotlist_bin(data: bytes) -> None:
     used(decode(bytearray(data + world.digest(data)), "hotlist.bin"))
 
 
+@target(
+    "changes of a list of one whose SHA-256 is right: header, line feed, the list's header and rows"
+)
+def hotlist_changes(data: bytes) -> None:
+    header, _, rest = data.partition(b"\n")
+    body = CHANGES_MAGIC + len(header).to_bytes(8, "little") + header + rest
+    made = with_changes(plain_list(), body + world.digest(body), "changes.age")
+    used(decode(bytearray(made), "again"))
+
+
 @cache
 def identity() -> pyrage.x25519.Identity:
     """age's own keys cannot be made from a seed; only what is inside matters here."""
@@ -103,10 +115,16 @@ def hotlist_sealed_file(data: bytes) -> None:
 
 @cache
 def small_list() -> bytes:
-    """A sealed list of one."""
+    """`plain_list`, sealed."""
+    return pyrage.encrypt(plain_list(), [identity().to_public()])
+
+
+@cache
+def plain_list() -> bytes:
+    """A compiled list of one."""
     row = b"TST0042,US-CA,stolen-vehicle,Exampleville PD,C-1,2026-11-20,2027-01-01\n"
     made = import_list(Source([hotlist_sealed.HEADER + row], "x", AS_OF), None, TODAY)
-    return pyrage.encrypt(made.encoded(), [identity().to_public()])
+    return bytes(made.encoded())
 
 
 @target(

@@ -29,6 +29,7 @@ from agent.core.camera.health.health_message import HEADER, HealthMessage, forma
 from agent.core.camera.health.health_report import Health, Reading
 from agent.core.camera.health.watch_facts import WatchFacts
 from agent.core.camera.health.watch_facts import format_facts as format_watch
+from agent.core.hotlist.changes import changes_between
 from agent.core.hotlist.compiled_format import MAGIC
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.log.tlog_proof import InclusionProof, format_proof
@@ -51,7 +52,7 @@ from agent.core.wire.sealed_read import pad
 from agent.sealing.sealer import encrypt
 from tests.fuzz import hold_targets, world
 from tests.fuzz.bundle_targets import ROLES, city, file_of, first
-from tests.fuzz.city_targets import AS_OF, TODAY
+from tests.fuzz.city_targets import AS_OF, TODAY, plain_list
 from tests.fuzz.targets import SEEDS
 from tests.fuzz.wire_targets import golden_tags, opener
 from tests.support.audit_logs import write_log
@@ -219,7 +220,10 @@ def dumped(value: object) -> bytes:
 
 
 def lists() -> dict[str, dict[str, bytes]]:
-    compiled = import_list(Source([CSV], "x", AS_OF), None, TODAY).encoded()[:-32]
+    whole = bytes(import_list(Source([CSV], "x", AS_OF), None, TODAY).encoded())
+    compiled, changes = whole[:-32], changes_between(plain_list(), whole)[:-32]
+    told = int.from_bytes(changes[len(MAGIC) : len(MAGIC) + 8], "little")
+    changes = changes[len(MAGIC) + 8 :]
     length = int.from_bytes(compiled[len(MAGIC) : len(MAGIC) + 8], "little")
     body = compiled[len(MAGIC) + 8 :]
     record = b"V20261120TST0042   CA"
@@ -233,6 +237,7 @@ def lists() -> dict[str, dict[str, bytes]]:
             "long": b"1" + record + b"EXAMPLE PDCASE-00120261231\n",
         },
         "hotlist_bin": {"whole": compiled, "parts": body[:length] + b"\n" + body[length:]},
+        "hotlist_changes": {"two-come": changes[:told] + b"\n" + changes[told:]},
         "hotlist_sealed_file": {
             "acts": b"!" + manual,
             "stranger": pyrage.encrypt(b"x", [pyrage.x25519.Identity.generate().to_public()]),

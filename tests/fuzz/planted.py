@@ -101,8 +101,10 @@ FAULTS: dict[str, Fault] = {
         lambda found, *_: found.header.skipped == 3,
     ),
     "hotlist_bin": Fault(
-        "agent.core.hotlist.compiled_format:_header", lambda found, *_: found.expired == 7
+        "agent.core.hotlist.compiled_format:parse_header", lambda found, *_: found.expired == 7
     ),
+    # a place or a row that does not fit, behind two headers whose lengths do
+    "hotlist_changes": Fault("agent.core.hotlist.changes:_fit", lambda found, *_: not found),
     "hotlist_sealed_file": Fault(
         "agent.bundles.hotlist_sealed:parse_manual", lambda found, *_: len(found.acts) == 1
     ),
@@ -142,14 +144,14 @@ FAULTS: dict[str, Fault] = {
         "agent.camera.video:_decode", lambda found, *_: found[1] is not None and len(found[0]) > 0
     ),
     "settings": Fault(
-        "agent.settings:tomllib.loads",
-        lambda found, *_: isinstance(found.get("camera"), dict)
-        and found["camera"].get("width") == 0,
+        "agent.core.text.toml_document:located",
+        lambda found, *_: isinstance(found[0].get("camera"), dict)
+        and found[0]["camera"].get("width") == 0,
     ),
     "receiver_toml": Fault(
-        "agent.receiver.receiver_settings:tomllib.loads",
-        lambda found, *_: isinstance(found.get("broker"), dict)
-        and found["broker"].get("port") == 0,
+        "agent.core.text.toml_document:located",
+        lambda found, *_: isinstance(found[0].get("broker"), dict)
+        and found[0]["broker"].get("port") == 0,
     ),
     "http_request": Fault(
         "agent.aim.page_server:parse_view",
@@ -178,12 +180,17 @@ FAULTS: dict[str, Fault] = {
 }  # fmt: skip
 
 
+def stands_at(fault: Fault) -> tuple[Any, str]:
+    """Who has the function, and under which name."""
+    module, _, path = fault.place.partition(":")
+    *inner, last = path.split(".")
+    return reduce(getattr, inner, import_module(module)), last
+
+
 def plant(name: str) -> None:
     """Put the target's fault in its place."""
     fault = FAULTS[name]
-    module, _, path = fault.place.partition(":")
-    *inner, last = path.split(".")
-    owner = reduce(getattr, inner, import_module(module))
+    owner, last = stands_at(fault)
     function = getattr(owner, last)
 
     def faulty(*arguments: Any, **named: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import odd_values, one
-from tests.fuzz.planted import FAULTS
+from tests.fuzz.planted import FAULTS, stands_at
 from tests.fuzz.targets import SEEDS
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,12 @@ def test_every_target_has_seeds_and_a_planted_fault():
     names = set(listed.stderr.partition("there are: ")[2].split())
     assert names == FAULTS.keys() == {path.name for path in SEEDS.iterdir()}
     assert len(names) > 30
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_stands_where_there_is_a_function(name):
+    """Else it cannot be planted, and nobody sees that its fuzzer finds nothing."""
+    assert callable(getattr(*stands_at(FAULTS[name])))
 
 
 @pytest.mark.timeout(400)
