@@ -417,6 +417,11 @@ class TestEnds:
             assert serving.url.startswith("https://inbox.example:")
             dora = Person(serving, made.folder)
             assert "Secure" in dora.cookie
+            name, _, token = dora.cookie.partition(";")[0].partition("=")
+            assert name == "__Host-inbox", "no other server of the domain can set it"
+            assert serving.ask("GET", "/", Cookie=f"inbox={token}").status == 303
+            door = serving.ask("GET", "/sign-in").headers["set-cookie"]
+            assert door.startswith("__Host-inbox-door=")
             host = {"Host": f"inbox.example:{serving.port}"}
             assert serving.ask("GET", "/sign-in", **host).status == 200
 

@@ -86,6 +86,15 @@ class TestAccounts:
         with pytest.raises(StorageError):
             folder.find("dora")
 
+    def test_anothers_damaged_file_keeps_nobody_out_whom_a_provider_names(self, folder, tmp_path):
+        for name in ("abe", "dora"):
+            folder.add(name, ORG, None, NOW)
+        folder.link("dora", "https://login.example", "4711")
+        (tmp_path / "accounts/abe.json").write_text("{}")
+        assert folder.of_subject("https://login.example", "4711").name == "dora"
+        with pytest.raises(StorageError):  # it may be abe's: nobody new is made of it
+            folder.of_subject("https://login.example", "4712")
+
     def test_a_file_that_others_read_is_refused(self, folder, tmp_path):
         folder.add("dora", ORG, PASSWORD, NOW)
         (tmp_path / "accounts/dora.json").chmod(0o644)

@@ -142,6 +142,28 @@ class TestJudging:
         with pytest.raises(PasskeyRefusedError):
             judge.signed(stranger.sign(judge.to_sign(CHALLENGE)), CHALLENGE)
 
+    def test_the_id_of_somebody_elses_passkey_makes_no_other(self, judge, ring, dora, accounts):
+        """Whoever made one would stand in its holder's way (Level 3, 7.1 step 26)."""
+        passkey = made(judge, ring, dora)
+        abe, copy = accounts.add("abe", ORGANIZATION, None, NOW), SoftPasskey(ORIGIN)
+        copy.id = passkey.id
+        answer = copy.make(judge.to_make(abe, ring.begun(abe), CHALLENGE))
+        with pytest.raises(PasskeyRefusedError, match="here already"):
+            judge.made(answer, CHALLENGE, AT)
+
+    def test_another_accounts_damaged_file_keeps_nobody_else_out(
+        self, judge, ring, dora, accounts, tmp_path
+    ):
+        passkey = made(judge, ring, dora)
+        accounts.add("abe", ORGANIZATION, None, NOW)
+        (tmp_path / "passkeys/abe.json").write_text("{}")
+        (tmp_path / "passkeys/abe.json").chmod(0o600)
+        answer = passkey.sign(judge.to_sign(CHALLENGE))
+        assert judge.signed(answer, CHALLENGE)[0].name == "dora"
+        stranger = SoftPasskey(ORIGIN, handle=passkey.handle)
+        with pytest.raises(StorageError, match="no file as this software writes it"):
+            judge.signed(stranger.sign(judge.to_sign(CHALLENGE)), CHALLENGE)
+
     @pytest.mark.parametrize(
         "answer",
         [

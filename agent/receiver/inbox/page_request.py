@@ -17,8 +17,8 @@ from agent.errors import UsageError
 from agent.receiver.inbox.people.sign_in import Session
 from agent.values import dataclass, field
 
-COOKIE = "inbox"
-DOOR = "inbox-door"
+_COOKIE = "inbox"
+_DOOR = "inbox-door"
 MAX_BODY_BYTES = 8_192
 _FORM = "application/x-www-form-urlencoded"
 HEADERS = {
@@ -108,13 +108,14 @@ async def asked_of(request: Request) -> Asked:
             )
         except ValueError:
             raise TurnedAwayError(HTTPStatus.BAD_REQUEST, "That is no form.") from None
+    secure = request.url.scheme == "https"
     return Asked(
         request.method,
         {name: str(value) for name, value in request.path_params.items()},
         dict(request.query_params),
         form,
-        request.cookies.get(COOKIE, ""),
-        door=request.cookies.get(DOOR, ""),
+        request.cookies.get(_called(_COOKIE, secure=secure), ""),
+        door=request.cookies.get(_called(_DOOR, secure=secure), ""),
         host=request.headers.get("host", ""),
     )
 
@@ -139,17 +140,27 @@ def require_token(asked: Asked, session: Session) -> None:
         raise TurnedAwayError(HTTPStatus.FORBIDDEN, "This form is not from your session.")
 
 
+def _called(cookie: str, *, secure: bool) -> str:
+    """By TLS no other server of the domain can set it, and so sign a browser in as somebody else
+    (RFC 6265bis, 4.1.3.2). Without TLS browsers take no such name.
+    """
+    return f"__Host-{cookie}" if secure else cookie
+
+
 def set_session(response: Response, token: str, *, secure: bool) -> None:
     """A cookie of this browser window's life, for our own pages' requests alone."""
-    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
+    name = _called(_COOKIE, secure=secure)
+    response.set_cookie(name, token, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def set_door(response: Response, cookie: str, *, secure: bool) -> None:
     """For a signing-in under way. Lax: a provider's answer comes from another site."""
-    response.set_cookie(DOOR, cookie, httponly=True, samesite="lax", secure=secure, path="/")
+    name = _called(_DOOR, secure=secure)
+    response.set_cookie(name, cookie, httponly=True, samesite="lax", secure=secure, path="/")
 
 
 def end_session(response: Response, *, secure: bool) -> None:
     """The cookie goes, and with it whatever the browser may have kept of this place."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure, path="/")
+    name = _called(_COOKIE, secure=secure)
+    response.delete_cookie(name, httponly=True, samesite="strict", secure=secure, path="/")
     response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'

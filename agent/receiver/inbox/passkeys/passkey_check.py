@@ -117,6 +117,8 @@ class PasskeyDesk:
             if credential is None or len(credential) > MAX_CREDENTIAL:
                 raise ValueError("no credential of a sound size")
             _require_own_frame(response.response.client_data)
+            if self._holder(credential.credential_id) is not None:
+                raise PasskeyRefusedError("That passkey is here already")
             return Passkey(bytes(credential), data.counter, now)
 
     def signed(self, untrusted_answer: str, challenge: bytes) -> tuple[Account, Passkey]:
@@ -124,7 +126,11 @@ class PasskeyDesk:
         with _refusing():
             answer = _object(untrusted_answer)
             response = AuthenticationResponse.from_dict(answer)
-            account, ring, key = self._holder(response)
+            account = self._holder(response.raw_id)
+            ring = self._passkeys.of(account) if account else Ring(b"", ())
+            key = _key_in(ring, response.raw_id)
+            if account is None or key is None:
+                raise ValueError("nobody's")
             if response.response.user_handle != ring.handle:
                 raise ValueError("not of this account")
             self._server.authenticate_complete(
@@ -140,15 +146,10 @@ class PasskeyDesk:
             user_verification=UserVerificationRequirement.REQUIRED, challenge=challenge
         )
 
-    def _holder(self, response: AuthenticationResponse) -> tuple[Account, Ring, Passkey]:
-        for name in self._accounts.names():
-            account = self._accounts.find(name)
-            ring = self._passkeys.of(account) if account else Ring(b"", ())
-            for key in ring.keys:
-                if AttestedCredentialData(key.credential).credential_id == response.raw_id:
-                    assert account is not None  # noqa: S101  # without one there is no key
-                    return account, ring, key
-        raise ValueError("nobody's")
+    def _holder(self, credential_id: bytes) -> Account | None:
+        return self._accounts.first(
+            lambda one: _key_in(self._passkeys.of(one), credential_id) is not None
+        )
 
     def _counted(self, account: Account, key: Passkey, counter: int) -> Passkey:
         """Level 3, 7.2 step 22: a counter that does not grow says that there may be two of it."""
@@ -187,8 +188,17 @@ def _require_own_frame(client_data: Any) -> None:
         raise ValueError("from another site's frame")
 
 
+def _key_in(ring: Ring, credential_id: bytes) -> Passkey | None:
+    return next((key for key in ring.keys if _id_of(key) == credential_id), None)
+
+
+def _id_of(key: Passkey) -> bytes:
+    made: bytes = AttestedCredentialData(key.credential).credential_id
+    return made
+
+
 def _descriptor(key: Passkey) -> PublicKeyCredentialDescriptor:
     return PublicKeyCredentialDescriptor(
         type=PublicKeyCredentialType.PUBLIC_KEY,
-        id=AttestedCredentialData(key.credential).credential_id,
+        id=_id_of(key),
     )

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -157,10 +157,22 @@ class AccountFolder:
 
     def of_subject(self, issuer: str, subject: str) -> Account | None:
         """For whom a provider speaks, by what it knows them. Raises StorageError."""
+        return self.first(lambda one: (one.issuer, one.subject) == (issuer, subject))
+
+    def first(self, is_wanted: Callable[[Account], bool]) -> Account | None:
+        """The first one that is wanted. What cannot be read keeps nobody else out: it raises
+        StorageError where no other is found.
+        """
+        unread: StorageError | None = None
         for name in self.names():
-            account = self.find(name)
-            if account is not None and (account.issuer, account.subject) == (issuer, subject):
-                return account
+            try:
+                account = self.find(name)
+                if account is not None and is_wanted(account):
+                    return account
+            except StorageError as error:
+                unread = error
+        if unread is not None:
+            raise unread
         return None
 
     def link(self, name: str, issuer: str, subject: str) -> Account:
