@@ -41,14 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"platewarden: {_missing(error.name or str(error))}", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except BrokenPipeError:
-        # A closed pipe, as in `platewarden read … | head`, is no failure.
-        _drop_output()
-        sys.exit(1)
+        sys.exit(1)  # a closed pipe, as in `platewarden read … | head`, is no fault to tell
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell tells it, and typer
     except Exception as error:
-        with suppress(OSError, PlatewardenError):
-            _hand_out()
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
             raise
         print(f"platewarden: {_own_fault(error)}", file=sys.stderr)
@@ -68,6 +64,10 @@ def _run(words: list[str]) -> None:
             app(args=words)
     except SystemExit as end:
         code = end.code
+    except Exception:
+        with suppress(OSError, PlatewardenError):  # the first error is the one to tell
+            _hand_out()
+        raise
     _hand_out()
     raise SystemExit(code)
 
@@ -79,16 +79,12 @@ def _hand_out() -> None:
     """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        _drop_output()
+        # Python would try again at its end, and tell it by a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
         raise PlatewardenError(f"the answer cannot be written: {error.strerror}") from None
-
-
-def _drop_output() -> None:
-    """Python would try again at its end, and tell it by a traceback."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _require_unix() -> None:

@@ -164,27 +164,46 @@ def test_a_plain_line_that_is_broken_off_ends_as_the_other(monkeypatch, config, 
         assert capsys.readouterr().err.strip() == ""
 
 
-@pytest.mark.parametrize("words", [["--version"], ["health", "--help"], ["policy"]], ids=" ".join)
+FAILS = """
+from agent import cli
+from agent.errors import UsageError
+def fail():
+    print("half of an answer")
+    raise UsageError("wrong")
+cli.plain_call = lambda _words: fail
+cli.main(["status"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["-m", "agent", "--version"], 1),
+        (["-m", "agent", "health", "--help"], 1),
+        (["-m", "agent", "policy"], 1),
+        (["-c", FAILS], 2),
+    ],
+    ids=["version", "help", "group", "error"],
+)
 @pytest.mark.parametrize("full", [True, False], ids=["full disk", "closed pipe"])
-def test_an_answer_that_cannot_be_written_is_told_once(words, full):
+def test_an_answer_that_cannot_be_written_is_told_once(words, code, full):
     """A small one is held back until Python's end, which told it by a traceback and 120."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     if full:
         out = os.open("/dev/full", os.O_WRONLY)
     else:
         read, out = os.pipe()
         os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "agent", *words],
+        [sys.executable, *words],
         stdout=out,
         stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
-        env=environment,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
     )
     os.close(out)
-    assert done.returncode == 1
+    assert done.returncode == code
     said = done.stderr.splitlines()
     assert [line for line in said if not line.startswith("platewarden: ")] == []
-    assert len(said) == full
+    assert len(said) == (full or code == 2)
