@@ -34,7 +34,7 @@ def create_private(path: Path, what: str) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if path.is_symlink() or not path.is_file():
             raise StorageError(
                 f"{what}: not a regular file", where=path, fix="move it away"
             ) from None

@@ -57,3 +57,14 @@ def test_the_file_is_its_owner_s_and_no_link(tmp_path):
     link.symlink_to(path)
     with pytest.raises(StorageError, match="not a regular file"):
         create_private(link, "cannot open")
+
+
+def test_a_file_that_goes_meanwhile_is_a_storage_error(tmp_path, monkeypatch):
+    """As where a folder is being wiped."""
+
+    def there(*_):
+        raise FileExistsError
+
+    monkeypatch.setattr("agent.disk.private_file.os.open", there)
+    with pytest.raises(StorageError, match="cannot open"):
+        create_private(tmp_path / "one.sqlite", "cannot open")
