@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 
+import pyrage
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -15,6 +16,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from agent.bundles.layout import (
+    CHANGES_PATH,
     HOTLIST,
     HOTLIST_PATH,
     POLICY,
@@ -29,7 +31,7 @@ from agent.core.time.instant import Instant
 from agent.core.wire.versions import VERSIONS, Versions
 from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
-from agent.sides import watch_parts
+from agent.sides import camera_state, watch_parts
 from agent.sides.signed_city import SignedCity
 from agent.storage.health import watch_health
 from agent.storage.health.watch_health import told_by_watch
@@ -231,6 +233,27 @@ def test_a_hot_list_for_other_cameras_raises_nothing_and_the_rest_goes_on(camera
     assert released(camera) == []
     assert leaves(camera.settings, "refusal")[0]["reason"] == "decryption-failed"
     assert leaves(camera.settings, "counts")[0]["reasons"] == {"hotlist-stale": 1}
+
+
+def test_a_list_whose_changes_do_not_give_it_is_left_and_the_city_sees_that_there_is_none(
+    camera, monkeypatch
+):
+    """The list beside them holds this very car, which may have been found since."""
+    monkeypatch.setattr(watch_health, "FIRST_AFTER_S", 0.0)
+    sealed = pyrage.encrypt(b"no changes", [camera.identity.to_public()])
+    camera.city.files[HOTLIST][CHANGES_PATH] = sealed
+    camera.city.release(HOTLIST)
+    camera.city.online()
+    camera.publish()
+    camera.watch(monkeypatch, cars=1)
+    assert released(camera) == []
+    told = leaves(camera.settings, "refusal")[0]
+    assert (told["reason"], "the changes" in told["what"]) == ("malformed", True)
+    assert leaves(camera.settings, "counts")[0]["reasons"] == {"hotlist-stale": 1}
+    health = told_by_watch(camera.settings.outbox / HEALTH)
+    assert health.hotlist_age_h is None
+    status = camera_state.collect(camera.settings)
+    assert "none that this camera may use" in status["hotlist"]["problem"]
 
 
 def test_a_recipient_of_another_age_is_told_of_at_once_and_gets_nothing(camera, monkeypatch):
