@@ -13,11 +13,13 @@ import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 
 from models.training.loop import command_of
 from models.training.manifest import describe
 
 OPSET = 17
+Narrow = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
 LARGEST_DIFFERENCE = 1e-4  # of an output, or as a share of it where it is larger than 1
 
 
@@ -107,16 +109,32 @@ def to_onnx(shipped: Shipped) -> bytes:
     return file.getvalue()
 
 
-def repacked(
-    model: onnx.ModelProto, kept: Sequence[onnx.TensorProto], widened: Sequence[onnx.NodeProto]
-) -> onnx.ModelProto:
-    """The same model over these weights, which these nodes widen before all others run."""
-    nodes = [*widened, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
+def fused(net: nn.Module) -> nn.Module:
+    """The same network with its batch norms inside its convolutions, as an export writes them: what
+    is rounded is then what is kept.
+    """
+    return fuse(net.eval())
+
+
+def narrowed(model: bytes, narrow: Callable[[onnx.TensorProto], Narrow | None]) -> bytes:
+    """The same network with smaller weights, which are widened before all else runs.
+
+    `narrow`: of one weight what is kept in its place, and the nodes that make it again; None where
+    it stays as it is.
+    """
+    graph = onnx.load_model_from_string(model)
+    kept: list[onnx.TensorProto] = []
+    widened: list[onnx.NodeProto] = []
+    for value in graph.graph.initializer:
+        smaller, nodes = narrow(value) or ([value], [])
+        kept += smaller
+        widened += nodes
+    nodes = [*widened, *graph.graph.node]
+    del graph.graph.initializer[:], graph.graph.node[:]
+    graph.graph.initializer.extend(kept)
+    graph.graph.node.extend(nodes)
+    onnx.checker.check_model(graph)
+    return graph.SerializeToString()
 
 
 def largest_difference(shipped: Shipped, model: bytes) -> float:

@@ -18,20 +18,11 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from agent.vision.issuer.closed_list import LETTERS
-from models.training.exporting import (
-    Shipped,
-    largest_difference,
-    noise_crops,
-    repacked,
-    to_onnx,
-    write,
-)
+from models.training.exporting import Narrow, Shipped, export, fused, narrowed, noise_crops
 from models.training.issuer.net import STRIP, StripReader
-from models.training.loop import averaged_weights, command_of
-from models.training.manifest import describe
+from models.training.loop import averaged_weights
 
 PURPOSE = "reads the small print of one plate, which may name the issuing state"
 TARGET = Path(__file__).parents[2] / "issuer.onnx"
@@ -64,31 +55,19 @@ def shipped(checkpoint: Path) -> Shipped:
     """As it will run: norms inside the convolutions, weights rounded to 8 bits. Input `strips`
     N×1×48×192, output `logits` N×48×27; N is free.
     """
-    net = load(checkpoint)
-    net.kept, net.trunk, net.context = fused(net.kept), fused(net.trunk), fused(net.context)
+    net = fused(ShippedStripReader(load(checkpoint)))
     with torch.no_grad():
         for weights in net.parameters():
-            if weights.ndim > 1:
+            if weights.ndim >= MATRIX:
                 steps, scale = rounded(weights.numpy())
                 weights.copy_(torch.from_numpy(steps * scale))
     return Shipped(
-        ShippedStripReader(net).eval(),
+        net,
         "strips",
         ("logits",),
         {key: {0: "strips"} for key in ("strips", "logits")},
         noise_crops(STRIP.height, STRIP.width),
     )
-
-
-def fused(layers: nn.Sequential) -> nn.Sequential:
-    """Each norm made part of the convolution before it."""
-    made: list[nn.Module] = []
-    for layer in layers:
-        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
-            made[-1] = fuse_conv_bn_eval(made[-1], layer)
-        else:
-            made.append(layer)
-    return nn.Sequential(*made)
 
 
 def rounded(weights: Map) -> tuple[NDArray[np.int8], Map]:
@@ -98,25 +77,24 @@ def rounded(weights: Map) -> tuple[NDArray[np.int8], Map]:
     return np.rint(weights / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
+def packed(model: bytes) -> bytes:
     """The same network with its filters as 8-bit numbers.
 
     Cast and multiplied, and not by DequantizeLinear: onnxruntime leaves that to every run.
     """
-    kept, widened = [], []
-    for value in model.graph.initializer:
-        weights = numpy_helper.to_array(value)
-        if weights.dtype != np.float32 or weights.ndim < MATRIX:
-            kept.append(value)
-            continue
-        steps, scale = rounded(weights)
-        small, step, cast = (value.name + end for end in ("_8", "_step", "_wide"))
-        kept += [numpy_helper.from_array(steps, small), numpy_helper.from_array(scale, step)]
-        widened += [
-            helper.make_node("Cast", [small], [cast], to=onnx.TensorProto.FLOAT),
-            helper.make_node("Mul", [cast, step], [value.name]),
-        ]
-    return repacked(model, kept, widened)
+    return narrowed(model, _eight_bits)
+
+
+def _eight_bits(value: onnx.TensorProto) -> Narrow | None:
+    weights = numpy_helper.to_array(value)
+    if weights.dtype != np.float32 or weights.ndim < MATRIX:
+        return None
+    steps, scale = rounded(weights)
+    small, step, cast = (value.name + end for end in ("_8", "_step", "_wide"))
+    return [numpy_helper.from_array(steps, small), numpy_helper.from_array(scale, step)], [
+        helper.make_node("Cast", [small], [cast], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Mul", [cast, step], [value.name]),
+    ]
 
 
 def main() -> None:
@@ -126,16 +104,15 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=THRESHOLD)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()
-    made = shipped(given.checkpoint)
-    model = narrowed(onnx.load_model_from_string(to_onnx(made))).SerializeToString()
-    described = describe(
-        model,
+    export(
+        shipped(given.checkpoint),
+        given.checkpoint,
+        given.to,
         purpose=PURPOSE,
         classes=["blank", *LETTERS],
         threshold=given.threshold,
-        training_command=command_of(given.checkpoint),
+        packed=packed,
     )
-    write(described, largest_difference(made, model), given.to)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import onnx
-
-from models.training.exporting import Shipped, export, noise_crops
-from models.training.halving import fused, halved, rounded
+from models.training.exporting import Shipped, export, fused, noise_crops
+from models.training.halving import halved, rounded
 from models.training.loop import averaged_weights
 from models.training.recognizer.net import CROP, Recognizer, ShippedRecognizer
 from models.training.render.degrade import Crop
@@ -45,11 +43,6 @@ def as_shipped(net: Recognizer, crop: Crop = CROP) -> Shipped:
     )
 
 
-def packed(model: bytes) -> bytes:
-    """The file with its weights in 16 bits."""
-    return halved(onnx.load_model_from_string(model)).SerializeToString()
-
-
 def write(
     description: str,
     purpose: str,
@@ -71,7 +64,7 @@ def write(
         purpose=purpose,
         classes=["blank", *CHARACTERS],
         threshold=0.0,
-        packed=packed,
+        packed=halved,
     )
 
 

@@ -42,10 +42,8 @@ def main(arguments: list[str]) -> None:
         net.load_state_dict(heightened(averaged_weights(asked.start)))
     training = Training(net, asked.plan)
     seed = asked.plan.seed + training.step  # another one after each interruption
-    feeder = Feeder(
-        lambda _share: batches(seed, lambda: 1.0, asked.data, draw, CROP), share=training.share
-    )
-    training.run(feeder, losses_of, feeder.tell)
+    feeder = Feeder(lambda _share: batches(seed, lambda: 1.0, asked.data, draw, CROP))
+    training.run(feeder, losses_of)
     feeder.close()
 
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -77,7 +76,7 @@ def to_onnx(net: nn.Module) -> bytes:
             output_names=["chances"],
             dynamic_axes={name: {0: "plates"} for name in (*INPUTS, "chances")},
         )
-    return halved(onnx.load_model_from_string(file.getvalue())).SerializeToString()
+    return halved(file.getvalue())
 
 
 def examples(count: int) -> Iterator[Tensor]:
