@@ -158,20 +158,13 @@ class PasskeyFolder:
 def _parsed(path: Path) -> tuple[str, Ring]:
     """Of which account, and its passkeys. Raises StorageError."""
     with read_table(path, ("account_made_at", "handle", "keys"), MAX_FILE) as fields:
-        keys = fields.value("keys")
-        if not isinstance(keys, list) or len(keys) > MOST_PASSKEYS:
-            raise fields.bad("keys", f"a list of {MOST_PASSKEYS} at most")
-        ring = Ring(from_b64url(fields.text("handle")), tuple(_key(one, str(path)) for one in keys))
-        return fields.text("account_made_at"), ring
+        keys = tuple(_key(one, str(path)) for one in fields.sequence("keys", MOST_PASSKEYS))
+        return fields.text("account_made_at"), Ring(from_b64url(fields.text("handle")), keys)
 
 
 def _key(table: object, where: str) -> Passkey:
     """Raises EnvelopeRefusedError, ValueError."""
-    fields = Fields(
-        table if isinstance(table, dict) else {},
-        where,
-        required=("credential", "counter", "made_at", "suspect"),
-    )
+    fields = Fields(table, where, required=("credential", "counter", "made_at", "suspect"))
     return Passkey(
         from_b64url(fields.text("credential", most=2 * MAX_CREDENTIAL)),
         fields.whole("counter", 0, 2**32 - 1),
