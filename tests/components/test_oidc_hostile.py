@@ -241,11 +241,12 @@ class TestTheRecordComesFirst:
         ring.add(olga, Passkey(b"y" * 60, 0, "2026-11-29T00:00:00.000Z"))
         code = InvitationFolder(tmp_path).invite(olga, NOW)
         new = Passkey(b"z" * 60, 0, "2026-11-29T00:00:00.000Z")
-        place = SimpleNamespace(hosts=("localhost",))
+        desk = SimpleNamespace(made=lambda *_: new)
         entrance = SimpleNamespace(
             log=FullLog(),
             clock=SimpleNamespace(now=this_instant, monotonic_s=lambda: 1.0),
-            passkeys=SimpleNamespace(place=place, made=lambda *_: new),
+            passkeys_at="http://localhost/",
+            passkeys_here=lambda _: desk,
         )
         pages = PasskeyPages(entrance, accounts, ring, InvitationFolder(tmp_path))
         first = ring.of(olga).keys[0].id

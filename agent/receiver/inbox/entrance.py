@@ -43,17 +43,15 @@ class Entrance:
     def ask_who(self, asked: Asked, fault: str = "") -> Response:
         """The page with all ways in."""
         doorway = self.door.opened(asked.door, self.clock.monotonic_s())
-        here = self.passkeys is not None and asked.host in self.passkeys.place.hosts
+        desk = self.passkeys_here(asked)
         response = self.maker.page(
             "sign_in.html",
             None,
             status=HTTPStatus.UNAUTHORIZED if fault else HTTPStatus.OK,
             fault=fault,
-            script=here,
-            passkey=self.passkeys.to_sign(doorway.derived(PASSKEY))
-            if self.passkeys and here
-            else "",
-            passkeys_at=self.passkeys.place.url if self.passkeys else "",
+            script=desk is not None,
+            passkey=desk.to_sign(doorway.derived(PASSKEY)) if desk else "",
+            passkeys_at=self.passkeys_at,
             provider=self.provider,
         )
         set_door(response, doorway.cookie, secure=self.secure)
@@ -97,6 +95,16 @@ class Entrance:
         response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
         end_session(response, secure=self.secure)
         return response
+
+    @property
+    def passkeys_at(self) -> str:
+        """The address at which passkeys work; empty where there is none."""
+        return self.passkeys.place.url if self.passkeys else ""
+
+    def passkeys_here(self, asked: Asked) -> "PasskeyDesk | None":
+        """None under an address to which no passkey can be bound."""
+        desk = self.passkeys
+        return desk if desk and asked.host in desk.place.hosts else None
 
     def doorway(self, asked: Asked) -> "Doorway | None":
         """Of a signing-in that this browser began."""

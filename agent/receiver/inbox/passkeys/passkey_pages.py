@@ -48,11 +48,10 @@ class PasskeyPages:
     def shown(self, asked: Asked, fault: str = "") -> Response:
         """One's own, and the button for another."""
         session, account = session_in(asked), self._account(session_in(asked))
-        fresh, desk = not self._no_change(session), self.entrance.passkeys
-        here = desk is not None and asked.host in desk.place.hosts
+        fresh, desk = not self._no_change(session), self.entrance.passkeys_here(asked)
         ring = self.passkeys.begun(account)
         question = ""
-        if desk is not None and here and fresh:
+        if desk is not None and fresh:
             session.challenge = secrets.token_bytes(CHALLENGE_BYTES)
             question = desk.to_make(account, ring, session.challenge)
         return self.entrance.maker.page(
@@ -65,7 +64,7 @@ class PasskeyPages:
             fresh=fresh,
             by_provider=BY_PROVIDER,
             passkey=question,
-            passkeys_at=desk.place.url if desk else "",
+            passkeys_at=self.entrance.passkeys_at,
         )
 
     def add(self, asked: Asked) -> Response:
@@ -152,9 +151,9 @@ class PasskeyPages:
         return key.id
 
     def _desk(self, asked: Asked) -> PasskeyDesk:
-        desk = self.entrance.passkeys
-        if desk is None or asked.host not in desk.place.hosts:
-            where = f" They are made at {desk.place.url}invitation." if desk else ""
+        desk, at = self.entrance.passkeys_here(asked), self.entrance.passkeys_at
+        if desk is None:
+            where = f" They are made at {at}invitation." if at else ""
             raise TurnedAwayError(
                 HTTPStatus.NOT_FOUND, f"No passkey can be made under this address.{where}"
             )
