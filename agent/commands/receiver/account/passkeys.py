@@ -20,17 +20,12 @@ def passkeys(
     as_json: Json = False,
 ) -> None:
     """Show the passkeys of an account, or remove one: its sessions end with their next request."""
-    from agent.errors import UsageError
     from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
     from agent.receiver.inbox.people.accounts import AccountFolder
     from agent.receiver.workplace import Workplace
 
     place = Workplace(folder).folder
-    account = AccountFolder(place).find(name)
-    if account is None:
-        raise UsageError(
-            "no such account", where=name[:40], fix="`receiver account list` shows all"
-        )
+    account = AccountFolder(place).existing(name)
     ring = PasskeyFolder(place)
     if remove is not None:
         ring.remove(account, remove)

@@ -118,6 +118,13 @@ class AccountFolder:
                 fields.text("subject", most=MAX_SUBJECT) if "subject" in fields else "",
             )
 
+    def existing(self, name: str) -> Account:
+        """As `find`, of an account that somebody named. Raises UsageError, StorageError."""
+        account = self.find(name)
+        if account is None:
+            raise _no_such(name)
+        return account
+
     def add(
         self,
         name: str,
@@ -179,11 +186,7 @@ class AccountFolder:
         """From now on this provider speaks for the account, in place of a former one; both empty:
         none does. Raises UsageError, StorageError.
         """
-        account = self.find(name)
-        if account is None:
-            raise UsageError(
-                "no such account", where=name[:40], fix="`receiver account list` shows all"
-            )
+        account = self.existing(name)
         sound = subject.isascii() and subject.isprintable() and len(subject) <= MAX_SUBJECT
         if not sound or len(issuer) > MAX_ISSUER or bool(issuer) != bool(subject):
             raise UsageError(
@@ -203,13 +206,15 @@ class AccountFolder:
     def remove(self, name: str) -> None:
         """Whoever is signed in under it is out with the next request. Raises UsageError."""
         if name not in self.names():
-            raise UsageError(
-                "no such account", where=name[:40], fix="`receiver account list` shows all"
-            )
+            raise _no_such(name)
         remove(self._path(name))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{SUFFIX}"
+
+
+def _no_such(name: str) -> UsageError:
+    return UsageError("no such account", where=name[:40], fix="`receiver account list` shows all")
 
 
 def _written(account: Account) -> bytes:
