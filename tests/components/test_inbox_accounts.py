@@ -10,11 +10,13 @@ import pytest
 
 from agent import cli
 from agent.errors import StorageError, UsageError
+from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
 from agent.receiver.inbox.people import accounts as accounts_module
 from agent.receiver.inbox.people import sign_in as sign_in_module
 from agent.receiver.inbox.people.accounts import Account, AccountFolder
 from agent.receiver.inbox.people.sign_in import Grant, SignIn
 from agent.receiver.workplace import Workplace
+from tests.support.inbox import typed
 from tests.support.receiving import this_instant
 from tests.support.sealed import RECIPIENT
 
@@ -121,8 +123,8 @@ def dora(folder):
 
 
 @pytest.fixture
-def door(folder, dora):
-    return SignIn(folder, idle_s=900)
+def door(folder, dora, tmp_path):
+    return SignIn(folder, idle_s=900, passkeys=PasskeyFolder(tmp_path))
 
 
 class TestSignIn:
@@ -203,35 +205,29 @@ class TestCommands:
     def place(self, tmp_path):
         return Workplace.create(tmp_path / "r", RECIPIENT, this_instant()).folder
 
-    def typed(self, capsys, *words):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["receiver", "account", *map(str, words)])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
     def test_add_list_remove(self, capsys, place, tmp_path):
         secret = tmp_path / "password"
         secret.write_text(PASSWORD + "\n")
         secret.chmod(0o600)
         more = ("--organization", ORG, "--passphrase-file", secret)
-        code, out, err = self.typed(capsys, "add", place, "dora", *more)
+        code, out, err = typed(capsys, "add", place, "dora", *more)
         assert (code, out.startswith("otpauth://totp/")) == (0, True)
         assert PASSWORD not in out + err
         assert AccountFolder(place).find("dora").is_password(PASSWORD)
         line = f"dora  {ORG}  analyst: password, 0 passkey(s)\n"
-        assert self.typed(capsys, "list", place)[1] == line
-        [told] = json.loads(self.typed(capsys, "list", place, "--json")[1])["accounts"]
+        assert typed(capsys, "list", place)[1] == line
+        [told] = json.loads(typed(capsys, "list", place, "--json")[1])["accounts"]
         assert (told["name"], told["organization"], told["password"]) == ("dora", ORG, True)
-        assert self.typed(capsys, "remove", place, "dora")[0] == 0
-        assert "no account yet" in self.typed(capsys, "list", place)[1]
-        assert self.typed(capsys, "remove", place, "dora")[0] == 2
+        assert typed(capsys, "remove", place, "dora")[0] == 0
+        assert "no account yet" in typed(capsys, "list", place)[1]
+        assert typed(capsys, "remove", place, "dora")[0] == 2
 
     def test_a_short_password_is_refused(self, capsys, place, tmp_path):
         secret = tmp_path / "password"
         secret.write_text("short\n")
         secret.chmod(0o600)
         more = ("--organization", ORG, "--passphrase-file", secret)
-        code, _, err = self.typed(capsys, "add", place, "dora", *more)
+        code, _, err = typed(capsys, "add", place, "dora", *more)
         assert (code, "characters at least" in err) == (2, True)
         assert list(AccountFolder(place).names()) == []
 

@@ -3,15 +3,13 @@ nothing of a plate is left in the browser's profile.
 """
 
 import base64
-import os
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
 from tests.support.inbox import Serving, desk
-from tests.support.inbox_browser import Keyboard, seen_car
+from tests.support.inbox_browser import Keyboard, seen_car, shot, wide
 from tests.support.plate_search import search
 from tests.support.sealed import DEVICE, PLATE
 
@@ -25,17 +23,6 @@ pytestmark = [
 @pytest.fixture
 def enrolled(tmp_path):
     return desk(tmp_path / "receiver", names=("dora", "eli"))
-
-
-def shot(browser, name):
-    """INBOX_SCREENSHOTS=folder keeps what is seen, for a person to look at."""
-    folder = os.environ.get("INBOX_SCREENSHOTS")
-    if folder:
-        browser.screenshot(Path(folder) / f"{name}.png")
-
-
-def wide(browser):
-    return browser.run("document.documentElement.scrollWidth - window.innerWidth")
 
 
 def test_a_night_at_the_desk_by_keyboard_leaves_nothing_in_the_profile(enrolled, tmp_path):

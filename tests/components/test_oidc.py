@@ -15,7 +15,7 @@ from agent.receiver.inbox.oidc.oidc_settings import OidcSettings
 from agent.receiver.inbox.oidc.provider import Ask, Provider
 from agent.receiver.inbox.people.account_role import Role
 from agent.receiver.inbox.people.accounts import AccountFolder
-from tests.support.inbox import ORGANIZATION, Person, Serving, desk, records
+from tests.support.inbox import ORGANIZATION, Person, Serving, desk, records, typed
 from tests.support.oidc import CLIENT, SECRET, SUBJECT, StagedProvider
 from tests.support.passkeys import Browser
 
@@ -383,10 +383,3 @@ class TestSettings:
             cli.main(["receiver", "serve", str(made.folder), "--listen", "127.0.0.1:0"])
         assert ended.value.code == 1
         assert "oidc-secret" in capsys.readouterr().err
-
-
-def typed(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["receiver", "account", *map(str, words)])
-    said = capsys.readouterr()
-    return ended.value.code, said.out, said.err

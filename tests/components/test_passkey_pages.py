@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent import cli
 from agent.receiver.inbox.passkeys.passkey_folder import Passkey, PasskeyFolder
 from agent.receiver.inbox.people.account_role import Role
 from agent.receiver.inbox.people.accounts import AccountFolder
-from tests.support.inbox import ORGANIZATION, Person, Serving, come, desk, records
+from tests.support.inbox import ORGANIZATION, Person, Serving, come, desk, records, typed
 from tests.support.passkeys import Browser, SoftPasskey
 from tests.support.sealed import DEVICE
 
@@ -41,19 +40,12 @@ def passkey_of(serving):
 
 def with_passkey(serving, enrolled, name):
     """Somebody signed in by password adds one."""
-    person, browser, passkey = Person(serving, enrolled.folder, name), Browser(serving), None
+    person, browser = Person(serving, enrolled.folder, name), Browser(serving)
     browser.cookies["inbox"] = person.cookie.partition(";")[0].partition("=")[2]
     got, passkey = browser.ask("GET", "/passkeys"), passkey_of(serving)
     form = {"csrf": got.csrf, "answer": passkey.make(browser.question(got))}
     assert browser.ask("POST", "/passkeys/add", form).status == 303
     return browser, passkey
-
-
-def typed(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["receiver", "account", *map(str, words)])
-    said = capsys.readouterr()
-    return ended.value.code, said.out, said.err
 
 
 class TestPages:

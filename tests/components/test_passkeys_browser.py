@@ -2,17 +2,14 @@
 under a name only, and nobody comes in whom the authenticator did not verify.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 
 from agent.receiver.inbox.passkeys.invitations import InvitationFolder
 from agent.receiver.inbox.passkeys.passkey_folder import PasskeyFolder
 from agent.receiver.inbox.people.accounts import AccountFolder
-from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
+from tests.support.browser import CHROMIUM, Browser
 from tests.support.inbox import ORGANIZATION, Serving, desk, records
-from tests.support.inbox_browser import Keyboard, seen_car
+from tests.support.inbox_browser import Keyboard, seen_car, shots
 from tests.support.receiving import this_instant
 from tests.support.sealed import DEVICE
 
@@ -66,16 +63,6 @@ class Authenticator:
         )
 
 
-def shot(browser, name):
-    """INBOX_SCREENSHOTS=folder keeps what is seen, for a person to look at."""
-    folder = os.environ.get("INBOX_SCREENSHOTS")
-    for size, label in ((PHONE, "phone"), (DESK, "desk")):
-        resize(browser, size)
-        assert browser.run("document.documentElement.scrollWidth - window.innerWidth") <= 0
-        if folder:
-            browser.screenshot(Path(folder) / f"{name}-{label}.png")
-
-
 @pytest.fixture
 def enrolled(tmp_path):
     return desk(tmp_path / "receiver")
@@ -95,13 +82,13 @@ def test_a_passkey_is_added_and_used_by_keyboard(enrolled, tmp_path):
         keys, authenticator = Keyboard(browser), Authenticator(browser)
         keys.sign_in(at_localhost(serving), enrolled.folder)
         keys.go("a[href='/passkeys']", ADD)  # 1: to one's passkeys
-        shot(browser, "passkeys-none")
+        shots(browser, "passkeys-none")
         keys.go(ADD, "ul.leads li")  # 2: make one
-        shot(browser, "passkeys-one")
+        shots(browser, "passkeys-one")
         assert len(authenticator.credentials()) == 1
         assert authenticator.credentials()[0]["rpId"] == "localhost"
         keys.go(".out button", SIGN_IN)  # 3: sign out
-        shot(browser, "sign-in")
+        shots(browser, "sign-in")
         keys.go(SIGN_IN, "h1 ~ ul.leads")  # 4: come in with it
         assert "dora, " in browser.run("document.querySelector('header').innerText")
         keys.go(f'a[href="{lead}"]', "#purpose")  # 5-7: a lead as ever
@@ -113,7 +100,7 @@ def test_a_passkey_is_added_and_used_by_keyboard(enrolled, tmp_path):
         keys.go("form[action='/passkeys/remove'] button", "#code")  # 8: removed, and out
         keys.go(SIGN_IN, ".fault")  # 9: it opens nothing any more
         assert "not known here" in browser.run("document.querySelector('.fault').innerText")
-        shot(browser, "sign-in-refused")
+        shots(browser, "sign-in-refused")
         require_no_script_of_others(browser)
     acts = [one["act"] for one in records(enrolled.folder)]
     assert acts.count("passkey-added") == acts.count("passkey-removed") == 1
@@ -129,11 +116,11 @@ def test_an_invitation_by_keyboard(enrolled, tmp_path):
         browser.go(at_localhost(serving))
         browser.until("!!document.querySelector('a[href=\"/invitation\"]')")
         keys.go("a[href='/invitation']", "#code")
-        shot(browser, "invitation")
+        shots(browser, "invitation")
         keys.type("#name", "eli")
         keys.type("#code", code)
         keys.go("main button", "form[data-passkey]")
-        shot(browser, "invitation-taken")
+        shots(browser, "invitation-taken")
         keys.go("main button", "h1 ~ ul.leads, h1 ~ p")
         assert "eli, " in browser.run("document.querySelector('header').innerText")
         require_no_script_of_others(browser)
@@ -152,7 +139,7 @@ def test_whom_the_authenticator_does_not_verify_and_a_counter_that_goes_back(enr
         keys.press("Enter")
         told = "document.querySelector('#passkey-told').innerText"
         browser.until(f"{told}.includes('did not answer')")
-        shot(browser, "passkey-silent")
+        shots(browser, "passkey-silent")
         authenticator.verifies(verified=True)
         keys.go(SIGN_IN, "h1 ~ ul.leads, h1 ~ p")
         keys.go(".out button", SIGN_IN)

@@ -3,18 +3,17 @@ oidc-provider, at another site than the inbox's, as a department's would be.
 """
 
 import json
-import os
 import socket
 import subprocess
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
 from agent.receiver.inbox.people.accounts import AccountFolder
 from tests.interop.node import HERE, node
-from tests.support.browser import CHROMIUM, DESK, PHONE, Browser, resize
+from tests.support.browser import CHROMIUM, Browser
 from tests.support.inbox import ORGANIZATION, Serving, desk, records
-from tests.support.inbox_browser import Keyboard
+from tests.support.inbox_browser import Keyboard, shots
 from tests.support.receiving import this_instant
 
 pytestmark = [
@@ -94,14 +93,16 @@ analysts = ["alpr-analysts"]
         yield enrolled, inbox
 
 
-def shot(browser, name):
-    """INBOX_SCREENSHOTS=folder keeps what is seen, for a person to look at."""
-    folder = os.environ.get("INBOX_SCREENSHOTS")
-    for size, label in ((PHONE, "phone"), (DESK, "desk")):
-        resize(browser, size)
-        assert browser.run("document.documentElement.scrollWidth - window.innerWidth") <= 0
-        if folder:
-            browser.screenshot(Path(folder) / f"{name}-{label}.png")
+@contextmanager
+def at_sign_in(enrolled, port, tmp_path):
+    """A browser in which the inbox asks who comes."""
+    with (
+        Serving(enrolled.folder, "--listen", f"127.0.0.1:{port}"),
+        Browser(tmp_path / "profile", options=("--ignore-certificate-errors",)) as browser,
+    ):
+        browser.go(f"http://localhost:{port}/")
+        browser.until("!!document.querySelector('#code')")
+        yield browser
 
 
 def at_the_provider(browser, name):
@@ -119,21 +120,15 @@ def at_the_provider(browser, name):
 
 def test_in_by_the_provider_and_out_again(parts, tmp_path):
     enrolled, port = parts
-    listen = ("--listen", f"127.0.0.1:{port}")
-    with (
-        Serving(enrolled.folder, *listen),
-        Browser(tmp_path / "profile", options=("--ignore-certificate-errors",)) as browser,
-    ):
+    with at_sign_in(enrolled, port, tmp_path) as browser:
         keys = Keyboard(browser)
-        browser.go(f"http://localhost:{port}/")
-        browser.until("!!document.querySelector('#code')")
-        shot(browser, "oidc-sign-in")
+        shots(browser, "oidc-sign-in")
         keys.reach(LINK)
         keys.press("Enter")
         at_the_provider(browser, "olga")
         browser.until("location.pathname === '/' && !!document.querySelector('.out')")
         assert "olga, " in browser.run("document.querySelector('header').innerText")
-        shot(browser, "oidc-in")
+        shots(browser, "oidc-in")
         keys.go(".out button", "#code")
         assert not [line for line in browser.console if "Content Security Policy" in line]
     told = [one for one in records(enrolled.folder) if one["act"] == "sign-in"]
@@ -142,19 +137,13 @@ def test_in_by_the_provider_and_out_again(parts, tmp_path):
 
 def test_a_group_that_may_not_come_in(parts, tmp_path):
     enrolled, port = parts
-    listen = ("--listen", f"127.0.0.1:{port}")
-    with (
-        Serving(enrolled.folder, *listen),
-        Browser(tmp_path / "profile", options=("--ignore-certificate-errors",)) as browser,
-    ):
+    with at_sign_in(enrolled, port, tmp_path) as browser:
         keys = Keyboard(browser)
-        browser.go(f"http://localhost:{port}/")
-        browser.until("!!document.querySelector('#code')")
         keys.reach(LINK)
         keys.press("Enter")
         at_the_provider(browser, "paul")
         browser.until("!!document.querySelector('.fault')")
-        shot(browser, "oidc-refused")
+        shots(browser, "oidc-refused")
         assert "Your groups at the provider" in browser.run(
             "document.querySelector('.fault').innerText"
         )

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
+import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from agent import cli
 from agent.receiver.inbox.people.accounts import AccountFolder
 from agent.receiver.intake import Intake
 from agent.receiver.workplace import Workplace
@@ -179,6 +181,14 @@ def records(folder: Path) -> list[dict[str, str]]:
     path = folder / "access-log" / "log.sqlite"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as log:
         return [json.loads(row[0]) for row in log.execute("SELECT details FROM leaf ORDER BY n")]
+
+
+def typed(capsys, *words: object) -> tuple[int, str, str]:
+    """`receiver account …`: exit code, stdout, stderr."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["receiver", "account", *map(str, words)])
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
 
 
 class Person:

@@ -1,11 +1,12 @@
 """Somebody at the inbox with a keyboard and no mouse, in a real browser."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from agent.receiver.intake import Intake
 from agent.sealing.sealer import Sealer
-from tests.support.browser import Browser
+from tests.support.browser import DESK, PHONE, Browser, resize
 from tests.support.drawn import drawn_car
 from tests.support.inbox import PASSWORD, code_of
 from tests.support.receiving import Enrolled, this_instant
@@ -73,6 +74,26 @@ class Keyboard:
         self.type("#password", PASSWORD)
         self.type("#code", code_of(folder, name))
         self.go("main button", "h1 ~ ul.leads, h1 ~ p")
+
+
+def wide(browser: Browser) -> int:
+    """How many pixels of the page are beyond the window's edge."""
+    return browser.run("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def shot(browser: Browser, name: str) -> None:
+    """INBOX_SCREENSHOTS=folder keeps what is seen, for a person to look at."""
+    folder = os.environ.get("INBOX_SCREENSHOTS")
+    if folder:
+        browser.screenshot(Path(folder) / f"{name}.png")
+
+
+def shots(browser: Browser, name: str) -> None:
+    """On a phone and at a desk; the page fits both."""
+    for size, label in ((PHONE, "phone"), (DESK, "desk")):
+        resize(browser, size)
+        assert wide(browser) <= 0
+        shot(browser, f"{name}-{label}")
 
 
 def seen_car(enrolled: Enrolled) -> str:
