@@ -71,9 +71,7 @@ class SignIn:
     they are said to be of the day.
     """
 
-    def __init__(
-        self, accounts: AccountFolder, idle_s: float, passkeys: PasskeyFolder | None = None
-    ) -> None:
+    def __init__(self, accounts: AccountFolder, idle_s: float, passkeys: PasskeyFolder) -> None:
         self._accounts, self.idle_s, self._passkeys = accounts, idle_s, passkeys
         self._nobody = nobody()
         self._tries: dict[str, _Tries] = {}
@@ -122,7 +120,7 @@ class SignIn:
             return False
         if session.by_provider:
             return bool(account.subject) and session.link == (account.issuer, account.subject)
-        if session.by == PASSWORD or self._passkeys is None:
+        if session.by == PASSWORD:
             return True
         key = self._passkeys.of(account).find(session.by)
         return key is not None and not key.suspect  # one of two sessions may be the copy's
