@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import agent
 from agent.commands.plain_line import plain_call
 from agent.core.text.visible import visible
 from agent.errors import ManyFaultsError, PlatewardenError, UsageError
@@ -54,9 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(words: list[str]) -> None:
     code: object = 0
     try:
-        if words == ["--version"]:
-            print(f"platewarden {agent.__version__}")
-        elif call := plain_call(words):
+        if call := plain_call(words):
             call()
         else:
             from agent.commands.all_commands import app

@@ -2,8 +2,8 @@
 
 import typer
 
-import agent
 from agent.commands.lazy_group import LazyCommands
+from agent.commands.plain_line import print_version
 
 app = typer.Typer(
     cls=LazyCommands,
@@ -23,13 +23,13 @@ def _options(
         "--version",
         help="Print the version and stop.",
         is_eager=True,
-        callback=lambda on: _print_version(on=on),
+        callback=lambda on: _stop_with_version(on=on),
     ),
 ) -> None:
     """Options before the command."""
 
 
-def _print_version(*, on: bool) -> None:
+def _stop_with_version(*, on: bool) -> None:
     if on:
-        typer.echo(f"platewarden {agent.__version__}")
+        print_version()
         raise typer.Exit

@@ -1,11 +1,14 @@
-"""What the camera's commands share beside their options: how these are obeyed, and what is said at
-the end.
+"""What the camera's commands share beside their options: how these are obeyed, how a state is
+printed, and what is said at the end.
 """
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from agent.core.text.visible import visible
 
 if TYPE_CHECKING:
     from agent.core.log.closing_words import DeliverTotals, WatchTotals
@@ -23,6 +26,12 @@ def warn_unsigned(anchor: Path, *, allow_unsigned: bool, quiet: bool) -> None:
     if allow_unsigned and not anchor.exists() and not quiet:
         told = "platewarden: the policy is unsigned; accepted because of --allow-unsigned"
         print(told, file=sys.stderr)
+
+
+def tell_state(state: Mapping[str, object], lines: Iterable[str], *, as_json: bool) -> None:
+    """Print it as one JSON object, or the `lines` that say it."""
+    for line in [json.dumps(state, ensure_ascii=False)] if as_json else lines:
+        print(visible(line))
 
 
 def summary(

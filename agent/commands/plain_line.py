@@ -1,4 +1,5 @@
-"""`status` and `watch` where the line is plain: known options, each once, with plain values.
+"""`--version`, and `status` and `watch` where the line is plain: known options, each once, with
+plain values.
 
 Such a line needs nothing of typer, whose import is a third of what `status` costs.
 What is not plainly right goes typer's way, and gets typer's words.
@@ -9,6 +10,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+import agent
 
 Option = tuple[str, type]  # the name of what it sets, and of which kind that is
 _OF_BOTH: Mapping[str, Option] = {"--config": ("config", Path), "--json": ("as_json", bool)}
@@ -35,6 +38,8 @@ tests/components/test_plain_line.py holds it to what typer is told.
 
 def plain_call(words: Sequence[str]) -> Callable[[], object] | None:
     """What the line asks for; None where typer must say."""
+    if [*words] == ["--version"]:
+        return print_version
     if not words or words[0] not in PLAIN:
         return None
     module, function, options = PLAIN[words[0]]
@@ -48,6 +53,11 @@ def plain_call(words: Sequence[str]) -> Callable[[], object] | None:
             raise
         return None  # this package is not a camera's, and says whose the command is
     return partial(call, **values)
+
+
+def print_version() -> None:
+    """Of this package."""
+    print(f"platewarden {agent.__version__}")
 
 
 def _values(words: Sequence[str], options: Mapping[str, Option]) -> dict[str, object] | None:

@@ -1,12 +1,10 @@
 """What `platewarden status` prints, without typer: a person at a pole waits for it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.commands.camera_output import CONFIG_FILE
+from agent.commands.camera_output import CONFIG_FILE, tell_state
 from agent.core.text.plain_words import quoted_names
-from agent.core.text.visible import visible
 from agent.sides.camera_state import as_table, collect
 from agent.sides.software.software_state import lines as software_lines
 
@@ -18,11 +16,7 @@ def show(config: Path = CONFIG_FILE, as_json: bool = False) -> None:
     from agent import settings
 
     state = collect(settings.load(config))
-    if as_json:
-        print(visible(json.dumps(state, ensure_ascii=False)))
-        return
-    for line in _lines(state):
-        print(visible(line))
+    tell_state(state, _lines(state), as_json=as_json)
 
 
 def _lines(state: Mapping[str, object]) -> Iterator[str]:

@@ -2,13 +2,10 @@
 happened.
 """
 
-import json
-
 import typer
 
 from agent.commands.camera_options import Config, Json
-from agent.commands.camera_output import CONFIG_FILE
-from agent.core.text.visible import visible
+from agent.commands.camera_output import CONFIG_FILE, tell_state
 
 app = typer.Typer(add_completion=False)
 
@@ -20,8 +17,4 @@ def status(config: Config = CONFIG_FILE, as_json: Json = False) -> None:
     from agent.sides.software.software_state import collect, lines
 
     state = collect(settings.load(config))
-    if as_json:
-        print(visible(json.dumps(state, ensure_ascii=False)))
-        return
-    for line in lines(state):
-        print(visible(line))
+    tell_state(state, lines(state), as_json=as_json)
