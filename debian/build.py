@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+STAGE = runpy.run_path(str(ROOT / "debian/stage.py"))
+plain = STAGE["plain"]
 SUITES = {"bookworm": (12, 11), "trixie": (13, 13)}  # Debian's number, its Python 3.x
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = (28, 27, 26, 24, 17)  # manylinux_2_x: the newest is Debian 10's, so both suites have it
@@ -45,10 +47,6 @@ def locked(extras: set[str]) -> list[str]:
     ]
 
 
-def plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def platforms(machine: str) -> list[str]:
     """What pip is told for every wheel that both suites' C library can load."""
     return [
@@ -60,8 +58,7 @@ def platforms(machine: str) -> list[str]:
 
 def wanted() -> list[str]:
     """The lines of the lock whose wheels one of the packages may hold."""
-    stage = runpy.run_path(str(ROOT / "debian/stage.py"))
-    return locked({"desk", "camera", *stage["CITY_EXTRAS"]})
+    return locked({"desk", "camera", *STAGE["CITY_EXTRAS"]})
 
 
 def fetch(machine: str, minor: int, into: Path) -> None:
@@ -105,7 +102,7 @@ def check(wheels: Path) -> None:
 
 def from_debian(minor: int) -> dict[str, str]:
     """{distribution: Debian's package that a suite's packages take in its place}."""
-    return runpy.run_path(str(ROOT / "debian/stage.py"))["FROM_DEBIAN"].get(minor, {})
+    return STAGE["FROM_DEBIAN"].get(minor, {})
 
 
 def copy_tree(work: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+STAGE = runpy.run_path(str(ROOT / "debian/stage.py"))
 # torch and what only trainings need: of another index, hundreds of megabytes a file
 UNLOCKED = frozenset({"train"})
 HEADER = """\
@@ -35,19 +36,15 @@ def compile_(lines: list[str], *options: str) -> dict[str, str]:
     joined = done.stdout.replace("\\\n", " ").splitlines()
     pairs = (re.match(r"([\w.-]+)(.*)", line) for line in joined if line[:1].isalnum())
     return {
-        plain(found[1]): f"{found[1]}{found[2]}"
+        STAGE["plain"](found[1]): f"{found[1]}{found[2]}"
         for found in pairs
         if found and "; sys_platform == 'win32'" not in found[2]  # nothing of ours runs there
     }
 
 
-def plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def locked() -> list[str]:
     """The lines of the lock, sorted as constraints.txt is."""
-    given = runpy.run_path(str(ROOT / "debian/stage.py"))["setup_arguments"]()
+    given = STAGE["setup_arguments"]()
     pinned = f"--constraint={ROOT / 'constraints.txt'}"
     base = [*given["install_requires"], "setuptools>=77"]  # what builds us, as in pyproject.toml
     wanted = {"desk": compile_(base, pinned)}

@@ -21,7 +21,9 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-PRIVATE = Path("usr/lib/platewarden")
+STAGE = runpy.run_path(str(Path(__file__).with_name("stage.py")))
+ABSENT = runpy.run_path(str(Path(__file__).with_name("absent.py")))
+PRIVATE = STAGE["PRIVATE"]
 TAG = re.compile(r"-[0-9a-f]{8}(?=[-.])")  # which auditwheel puts into a copied library's name
 
 
@@ -41,9 +43,8 @@ def licence(told: Message) -> License | None:
 
 def libraries(root: Path, wheel: str) -> Iterator[Component]:
     """The shared libraries that a wheel brings beside its modules, or what stands in for one."""
-    absent = runpy.run_path(str(Path(__file__).with_name("absent.py")))
     for file in sorted((root / PRIVATE / f"{wheel}.libs").glob("*.so*")):
-        empty = f"{wheel}.libs" == absent["LIBS"] and absent["ABSENT"].match(file.name)
+        empty = f"{wheel}.libs" == ABSENT["LIBS"] and ABSENT["ABSENT"].match(file.name)
         name, _, version = TAG.sub("", file.name).partition(".so.")
         yield Component(
             type=ComponentType.LIBRARY,
@@ -61,7 +62,7 @@ def parts(root: Path, wheels: Path) -> Iterator[Component]:
     for folder in sorted((root / PRIVATE).glob("*.dist-info")):
         name, version = folder.name.removesuffix(".dist-info").split("-")
         told = message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
-        plain = re.sub(r"[-_.]+", "-", name).lower()
+        plain = STAGE["plain"](name)
         url = PackageURL("pypi", None, plain, version)
         named = licence(told)
         yield Component(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from hw_tests.rig.options import Options
 
+PREFIX = "pwrig"  # then the process that laid the cable
 # The networks of RFC 5737 are routed nowhere. But a machine may use one itself, and must not lose
 # its own network to a test.
-PREFIX = "pwrig"  # then the process that laid the cable
 NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 LOOPBACK = "127.0.0.1"
 

@@ -10,6 +10,8 @@ from tests.support.desk_wheel import needed
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
+STAGE = runpy.run_path(str(ROOT / "debian/stage.py"))
+plain = STAGE["plain"]
 LINE = re.compile(
     r"([\w.-]+)==(\S+)( ; [^#]+?)?((?: --hash=sha256:[0-9a-f]{64})+) #((?: [a-z-]+)+)"
 )
@@ -24,13 +26,9 @@ def lines():
     return {plain(one[1]): (one[2], set(one[5].split())) for one in found}
 
 
-def plain(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 @pytest.fixture(scope="module")
 def given():
-    return runpy.run_path(str(ROOT / "debian/stage.py"))["setup_arguments"]()
+    return STAGE["setup_arguments"]()
 
 
 def test_its_versions_are_those_of_constraints(lines):
