@@ -43,7 +43,9 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils pdfimages:poppler-utils pdfinfo:poppler-utils pdffonts:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
-PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper readelf:binutils x86_64-linux-gnu-gcc:gcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+# gcc is of this machine's own kind, and has a package for each other kind.
+COMPILERS := $(foreach kind,x86_64 aarch64,$(kind)-linux-gnu-gcc:gcc$(if $(filter-out $(shell uname -m),$(kind)),-$(subst _,-,$(kind))-linux-gnu))
+PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper readelf:binutils $(COMPILERS)
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium $(PROGRAMS_deb)
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2 faketime:faketime
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git

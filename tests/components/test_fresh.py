@@ -2,7 +2,9 @@
 
 import ast
 import importlib.util
+import os
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -68,6 +70,25 @@ def test_make_test_looks_for_every_program_that_the_tests_call(tmp_path):
     for program, path in programs.items():
         known = BARE | SKIPPED_WITHOUT | WITH_SYSTEMD_ANALYZE | looked_for
         assert program in known, f"{path} calls {program}: PROGRAMS_test in the Makefile lacks it"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_make_deb_and_the_build_look_for_the_same_on_any_desk(tmp_path, monkeypatch, machine):
+    """On one of arm64 make asked for gcc, which has no x86_64-linux-gnu-gcc there."""
+    build = runpy.run_path(str(ROOT / "debian/build.py"))
+    uname = tmp_path / "uname"
+    uname.write_text(f"#!/bin/sh\necho {machine}\n")
+    uname.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    asked = dict(re.findall(r"([\w-]+):([a-z0-9-]+)", dry_run("programs-deb", tmp_path)))
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(SystemExit) as said:
+        build["look_for_programs"](list(build["MACHINES"]))
+    names, packages = re.fullmatch(
+        r"missing: (.*)\. .* --no-install-recommends (.*)", str(said.value)
+    ).groups()
+    assert asked == dict(zip(names.split(), packages.split(), strict=True))
 
 
 LONG = [
