@@ -27,9 +27,8 @@ BROKER_PORT, SOURCE_PORT, OTHER_PORT = 8883, 8443, 8884
 # A killed broker forgets that the receiver subscribed, which comes back up to a minute after it.
 # What is published until then reaches nobody, and goes again after its own wait, which doubles.
 SETTLE_S = LONGEST_WAIT_S + 60
-# Pictures with a car, and without one until its track has ended: a read every four seconds at five
-# a second. For half a minute a text is not told again, so ten cars take turns.
-SHOWN, EMPTY = 8, 12
+SHOWN = 8  # pictures of each car
+# For half a minute a text is not told again, so ten cars take turns.
 PLATES = (
     *(PLATE, "4BMT627", "6JRW358", "2HNP914", "8FKV273"),
     *("3CDX746", "5LGY182", "9TSE635", "4MHA591", "7PZC348"),
@@ -144,8 +143,8 @@ class BootCity:
 
 
 def street(folder: Path) -> None:
-    """Ten cars that drive through, one after the other, and the empty road between them; whoever
-    plays it shows the road EMPTY times after each car, and begins again.
+    """Ten cars that drive through, one after the other, and the empty road between them, as often
+    as tests/boot/picamera2.py shows it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     road = np.full((scene.HEIGHT_PX, scene.WIDTH_PX, 3), 120, np.uint8)

@@ -13,7 +13,8 @@ import cv2  # after the path: the fake's modules lie there
 from tests.fakes import picamera2 as fake
 
 STREET, FRAMES_PER_S = Path("/opt/boot/street"), 5.0
-SHOWN, EMPTY = 8, 12  # as tests/boot/city.py draws it
+SHOWN = 8  # pictures of each car, as tests/boot/city.py draws them
+EMPTY = 12  # without one until its track has ended: a read every four seconds
 
 
 class _Clock:
