@@ -18,7 +18,7 @@ LISTED = ROOT / "debian/end-of-life.toml"
 # What only `read`, tests and trainings install. PyAV is Debian's where a camera has it.
 IN_NO_PACKAGE = {"av", "pi_heif", "pillow", "matplotlib", "torch", "scipy"}
 ABSENT = runpy.run_path(str(ROOT / "debian/absent.py"))["ABSENT"]
-_TAG = re.compile(r"-[0-9a-f]{8}(?=[-.])")  # which auditwheel puts into a copied library's name
+TAG = runpy.run_path(str(ROOT / "debian/sbom.py"))["TAG"]
 
 
 def table():
@@ -29,7 +29,7 @@ def installed():
     """As `wheel/library.so.version`, but for what debian/absent.py leaves out of OpenCV's."""
     folder = Path(sysconfig.get_path("purelib"))
     found = {
-        f"{libs.name.removesuffix('.libs')}/{_TAG.sub('', file.name)}"
+        f"{libs.name.removesuffix('.libs')}/{TAG.sub('', file.name)}"
         for libs in folder.glob("*.libs")
         if libs.name.removesuffix(".libs") not in IN_NO_PACKAGE
         for file in libs.iterdir()
