@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -18,23 +17,11 @@ import pyrage
 
 from agent.core.hotlist.changes import changes_between, with_changes
 from agent.core.hotlist.compiled_format import decode
-from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.errors import PlatewardenError
-from bench.hotlist_opening import HEADER
+from bench.hotlist_opening import plain_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-
-def listed(begin: int, entries: int) -> bytes:
-    """A made-up list in its compiled form: the entries from `begin` on."""
-    now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    since, until = now.date() - timedelta(days=1), now.date() + timedelta(days=30)
-    rows = (
-        f"BNC{n:07d},US-CA,stolen-vehicle,Bench PD,B-{n},{since},{until}\n".encode()
-        for n in range(begin, begin + entries)
-    )
-    return bytes(import_list(Source([HEADER, *rows], "bench", now), None, now.date()).encoded())
 
 
 def spent(act: Callable[[], object], rounds: int) -> float:
@@ -49,7 +36,7 @@ def spent(act: Callable[[], object], rounds: int) -> float:
 
 def measured(entries: int, changed: int, rounds: int) -> dict[str, object]:
     """So many rows go, and as many come."""
-    base, result = listed(0, entries), listed(changed, entries)
+    base, result = (bytes(plain_list(entries, begin)) for begin in (0, changed))
     changes = changes_between(base, result)
     if changes is None or with_changes(base, changes, "changes") != result:
         raise PlatewardenError("the changes do not give the list", where="bench")

@@ -55,13 +55,13 @@ print(sorted(spent)[len(spent) // 2])
 """What a fresh process of either build does; the older one's knows no charter's rules."""
 
 
-def plain_list(entries: int) -> bytes:
-    """A made-up list in its compiled form."""
+def plain_list(entries: int, begin: int = 0) -> bytes:
+    """A made-up list in its compiled form: so many entries, from that number on."""
     now = datetime.now(UTC)
     since, until = now.date() - timedelta(days=1), now.date() + timedelta(days=30)
     rows = (
         f"{n % 10}BNC{n:05d},US-CA,stolen-vehicle,Bench PD,B-{n},{since},{until}\n".encode()
-        for n in range(entries)
+        for n in range(begin, begin + entries)
     )
     return import_list(Source([HEADER, *rows], "bench", now), None, now.date()).encoded()
 

@@ -219,13 +219,15 @@ def dumped(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
 
 
+def in_parts(file: bytes) -> bytes:
+    """A list or changes, as a target takes them: header, line feed, what follows but the sum."""
+    begin = len(MAGIC) + 8
+    end = begin + int.from_bytes(file[len(MAGIC) : begin], "little")
+    return file[begin:end] + b"\n" + file[end:-32]
+
+
 def lists() -> dict[str, dict[str, bytes]]:
     whole = bytes(import_list(Source([CSV], "x", AS_OF), None, TODAY).encoded())
-    compiled, changes = whole[:-32], changes_between(plain_list(), whole)[:-32]
-    told = int.from_bytes(changes[len(MAGIC) : len(MAGIC) + 8], "little")
-    changes = changes[len(MAGIC) + 8 :]
-    length = int.from_bytes(compiled[len(MAGIC) : len(MAGIC) + 8], "little")
-    body = compiled[len(MAGIC) + 8 :]
     record = b"V20261120TST0042   CA"
     manual = dumped({"v": 1, "acts": [ACT, {**ACT, "action": "withdraw", "case": "C-1"}]})
     example = {name: {"plain": plain((world.EXAMPLE / f"{name}.toml").read_bytes())}
@@ -236,8 +238,8 @@ def lists() -> dict[str, dict[str, bytes]]:
             "short": b"0" + record + b"\nA20261121TST0043   NB\n",
             "long": b"1" + record + b"EXAMPLE PDCASE-00120261231\n",
         },
-        "hotlist_bin": {"whole": compiled, "parts": body[:length] + b"\n" + body[length:]},
-        "hotlist_changes": {"two-come": changes[:told] + b"\n" + changes[told:]},
+        "hotlist_bin": {"whole": whole[:-32], "parts": in_parts(whole)},
+        "hotlist_changes": {"two-come": in_parts(changes_between(plain_list(), whole))},
         "hotlist_sealed_file": {
             "acts": b"!" + manual,
             "stranger": pyrage.encrypt(b"x", [pyrage.x25519.Identity.generate().to_public()]),

@@ -37,6 +37,7 @@ from agent.core.hotlist.compiled_format import (
     Digest,
     decode,
     encode,
+    format_header,
     parse_header,
 )
 from agent.core.text.schema.notes import Between, MisfitError
@@ -89,7 +90,7 @@ def changes_between(base: bytes, result: bytes) -> bytes | None:
     old, new = _marks(before, after.header), _marks(after, after.header)
     gone = np.flatnonzero(~np.isin(old, new)).astype(_PLACE)
     come = after.columns.take(~np.isin(new, old)).compact()
-    text = _header_bytes(result)
+    text = format_header(after.header)
     head = _Head(
         base=_sha256(base),
         result=_sha256(result),
@@ -251,12 +252,6 @@ def _weights(number: int) -> NDArray[Any]:
     """Odd numbers of 64 bits that are always the same."""
     found = hashlib.shake_256(b"platewarden hot-list changes").digest(8 * number)
     return np.frombuffer(found, "<u8") | np.uint64(1)
-
-
-def _header_bytes(result: bytes) -> bytes:
-    """Of a file of ours, as they stand there."""
-    begin = len(MAGIC) + 8
-    return result[begin : begin + int.from_bytes(result[len(MAGIC) : begin], "little")]
 
 
 def _sha256(data: bytes | bytearray) -> str:

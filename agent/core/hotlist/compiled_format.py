@@ -104,10 +104,15 @@ def multiplier_from(source_sha256: str) -> int:
     )
 
 
+def format_header(header: Header) -> bytes:
+    """As it stands in the file, which `parse_header` reads."""
+    text = json.dumps(vars(header), separators=(",", ":"), ensure_ascii=False).encode("ascii")
+    return text + b" " * (-len(text) % 8)
+
+
 def encode(header: Header, columns: Columns) -> bytes:
     """The file's bytes."""
-    text = json.dumps(vars(header), separators=(",", ":"), ensure_ascii=False).encode("ascii")
-    text += b" " * (-len(text) % 8)
+    text = format_header(header)
     parts: list[bytes | memoryview] = [
         MAGIC,
         len(text).to_bytes(8, "little"),
