@@ -1,5 +1,5 @@
 """Counts a fleet, and finds whom to visit first, by the store's indexes: what is shown is read, and
-no other message. `fleet_view.fleet_of` says the same of all rows.
+no other message.
 """
 
 from collections import Counter
@@ -75,14 +75,13 @@ class Census:
         Raises StorageError.
         """
         found: list[CameraState] = []
+        values = self._values
         for who in of:
             left = -1 if most is None else most - len(found)
             order = "" if who is Who.NOBODY else f"{_URGENCY}, "
             such = f"WHERE {_OF[who]} ORDER BY {order}c.name LIMIT :most OFFSET :skip"
-            values = {**self._values, "most": left, "skip": skip}
-            rows = tuple(self.store.rows(such, values))
-            newest = int(str(self._values["newest"]))
-            found += states_of(rows, self.at, self.silent_after_h, newest)
+            rows = tuple(self.store.rows(such, {**values, "most": left, "skip": skip}))
+            found += states_of(rows, self.at, self.silent_after_h, values["newest"])
             skip = 0 if rows or not skip else max(0, skip - self._count(_OF[who]))
         return found
 
@@ -94,7 +93,7 @@ class Census:
                 yield Brief(name, heard_s, who, missed)
 
     @property
-    def _values(self) -> Mapping[str, object]:
+    def _values(self) -> Mapping[str, int]:
         now_s = int(self.at.timestamp())
         [(newest,)] = self.store.ask("SELECT coalesce(max(policy), 0) FROM camera")
         return {

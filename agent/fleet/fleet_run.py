@@ -178,10 +178,14 @@ class FleetRun:
 
     def _write(self, now: datetime) -> None:
         page, metrics = self.settings.page, self.settings.metrics
-        if page is not None:
-            write_page(self._store, self.settings, now, self._folder / page)
-        if metrics is not None:
-            write_metrics(self._store, self.settings, now, self._folder / metrics)
+        if page is not None or metrics is not None:
+            write_seen(
+                self._store,
+                self.settings,
+                now,
+                page=None if page is None else self._folder / page,
+                metrics=None if metrics is None else self._folder / metrics,
+            )
 
     def _collect(self, city: Path) -> None:
         """The checkpoints that came, into the city's log, and the answers; what is wrong with them
@@ -243,15 +247,21 @@ def seen(
     return Fleet(now, states, census.counts(), store.strangers(), store.noted())
 
 
-def write_page(store: FleetStore, settings: FleetSettings, now: datetime, path: Path) -> int:
-    """The page; how many cameras there are. Raises StorageError."""
-    fleet = seen(store, settings, now, MOST_ROWS)
-    write_atomic(path, fleet_page(fleet).encode(), 0o644)
+def write_seen(
+    store: FleetStore,
+    settings: FleetSettings,
+    now: datetime,
+    *,
+    page: Path | None,
+    metrics: Path | None,
+) -> int:
+    """The page and Prometheus' text of the same look, each where one is named; how many cameras
+    there are. Raises StorageError.
+    """
+    fleet = seen(store, settings, now, 0 if page is None else MOST_ROWS)
+    if page is not None:
+        write_atomic(page, fleet_page(fleet).encode(), 0o644)
+    if metrics is not None:
+        text = as_prometheus(fleet, census_of(store, settings, now).briefs())
+        write_atomic(metrics, text.encode(), 0o644)
     return fleet.counts.cameras
-
-
-def write_metrics(store: FleetStore, settings: FleetSettings, now: datetime, path: Path) -> None:
-    """Prometheus' text. Raises StorageError."""
-    fleet = seen(store, settings, now, 0)
-    text = as_prometheus(fleet, census_of(store, settings, now).briefs())
-    write_atomic(path, text.encode(), 0o644)

@@ -38,10 +38,7 @@ _FACTS = {"who": "INTEGER", "codes": "TEXT", "version": "TEXT", "policy": "INTEG
 """Out of a camera's newest message, when it is kept: `who` must act by it alone, the `codes` of its
 troubles, and what it runs and obeys. So nobody reads every message to count them.
 """
-_INDEXES = ";".join(
-    f"CREATE INDEX IF NOT EXISTS camera_{name} ON camera ({name})"
-    for name in ("heard_s", "silent_s", *_FACTS)
-)
+_INDEXED = ("heard_s", "silent_s", *_FACTS)
 MOST_REFUSED = 100_000  # names of refused messages: the broker's access list bounds them too
 
 
@@ -117,8 +114,8 @@ class FleetStore:
             for name, told_s, heard_s, said in self._db.execute(query).fetchall():
                 if (message := _message(said)) is not None:
                     self._note_facts(str(name), message, told_s, heard_s)
-            for line in _INDEXES.split(";"):
-                self._db.execute(line)
+            for name in _INDEXED:
+                self._db.execute(f"CREATE INDEX IF NOT EXISTS camera_{name} ON camera ({name})")
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _note_facts(self, name: str, message: HealthMessage, told_s: int, heard_s: int) -> None:

@@ -2,7 +2,6 @@
 visit first. Values in, values out.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -84,29 +83,6 @@ class Fleet:
     def of(self, who: Who) -> Iterator[CameraState]:
         """Those of `cameras`, in order."""
         return (one for one in self.cameras if one.who is who)
-
-
-def fleet_of(
-    rows: Iterable[CameraRow],
-    at: datetime,
-    silent_after_h: int,
-    *,
-    strangers: int = 0,
-    run: Mapping[str, str] | None = None,
-) -> Fleet:
-    """Of every row, each read. `at`: UTC."""
-    found = tuple(rows)
-    healths = [row.message.health for row in found if row.message]
-    policies = Counter(one.policy_version for one in healths if one.policy_version is not None)
-    states = states_of(found, at, silent_after_h, max(policies, default=0))
-    counts = Counts(
-        len(states),
-        Counter(one.who for one in states),
-        Counter(trouble.code for one in states for trouble in one.troubles),
-        dict(Counter(one.version for one in healths).most_common()),
-        dict(sorted(policies.items(), reverse=True)),
-    )
-    return Fleet(at, states, counts, strangers, run or {})
 
 
 def states_of(

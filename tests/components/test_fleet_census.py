@@ -17,10 +17,9 @@ from agent.fleet.fleet_page import fleet_page
 from agent.fleet.fleet_run import seen
 from agent.fleet.fleet_settings import FleetSettings
 from agent.fleet.fleet_store import FILE_NAME, FleetStore
-from agent.fleet.fleet_view import fleet_of
 from agent.fleet.silence import SILENT, look
 from tests.components.test_fleet import told
-from tests.support.fleets import AT, AT_S, HOUR, ILL, large_store, well
+from tests.support.fleets import AT, AT_S, HOUR, ILL, fleet_of, large_store, well
 
 AFTER_H = 3
 

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.fleet.fleet_page import fleet_page
-from agent.fleet.fleet_view import fleet_of
 from tests.interop.page_seen import on_paper, require_sound, shown
 from tests.support.browser import CHROMIUM, DESK, PHONE, resize
-from tests.support.fleets import large_store
+from tests.support.fleets import fleet_of, large_store
 
 pytestmark = [
     pytest.mark.interop,

@@ -1,5 +1,9 @@
-"""A city's fleet for tests: cameras with keys, the messages that they send, and a store of many."""
+"""A city's fleet for tests: cameras with keys, the messages that they send, a store of many, and
+what is said of them by reading every row.
+"""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +15,8 @@ from agent.core.camera.health.health_report import Health, Reading
 from agent.core.log.checkpoint import origin_of
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust
-from agent.fleet.fleet_store import FleetStore
+from agent.fleet.fleet_store import CameraRow, FleetStore
+from agent.fleet.fleet_view import Counts, Fleet, states_of
 from agent.storage.health.health_note import signed
 from agent.storage.log_key import TrustedLogKeys
 
@@ -88,3 +93,26 @@ def large_store(folder: Path, cameras: int, now: datetime) -> FleetStore:
             message = HealthMessage(1_000 + rest, 0, well(name, now, **more))
             store.keep(message, heard_s, heard_s, missed=int(rest == 9), anew=False)
     return store
+
+
+def fleet_of(
+    rows: Iterable[CameraRow],
+    at: datetime,
+    silent_after_h: int,
+    *,
+    strangers: int = 0,
+    run: Mapping[str, str] | None = None,
+) -> Fleet:
+    """Of every row, each read. `at`: UTC."""
+    found = tuple(rows)
+    healths = [row.message.health for row in found if row.message]
+    policies = Counter(one.policy_version for one in healths if one.policy_version is not None)
+    states = states_of(found, at, silent_after_h, max(policies, default=0))
+    counts = Counts(
+        len(states),
+        Counter(one.who for one in states),
+        Counter(trouble.code for one in states for trouble in one.troubles),
+        dict(Counter(one.version for one in healths).most_common()),
+        dict(sorted(policies.items(), reverse=True)),
+    )
+    return Fleet(at, states, counts, strangers, run or {})

@@ -16,8 +16,8 @@ from agent.fleet.fleet_census import Brief
 from agent.fleet.fleet_metrics import as_prometheus
 from agent.fleet.fleet_page import fleet_page
 from agent.fleet.fleet_store import CameraRow
-from agent.fleet.fleet_view import fleet_of, fleet_table
-from tests.support.fleets import AT, AT_S, well
+from agent.fleet.fleet_view import fleet_table
+from tests.support.fleets import AT, AT_S, fleet_of, well
 
 LINE = re.compile(r"# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+=\"[^\"\\\n]*\"\})? [0-9]+(\.[0-9]+)?")
 

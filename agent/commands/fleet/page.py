@@ -22,14 +22,12 @@ def page(
     """Write one page of a city's cameras, whole and offline, as `fleet run` does where fleet.toml
     names it. It has the thousand most pressing.
     """
-    from agent.fleet.fleet_run import write_metrics, write_page
+    from agent.fleet.fleet_run import write_seen
     from agent.fleet.fleet_settings import load
     from agent.fleet.fleet_store import FleetStore
     from agent.host.clock import SystemClock
 
     settings, now = load(folder), SystemClock().now().utc
     with FleetStore(folder) as store:
-        cameras = write_page(store, settings, now, out)
-        if metrics is not None:
-            write_metrics(store, settings, now, metrics)
+        cameras = write_seen(store, settings, now, page=out, metrics=metrics)
     typer.echo(f"{out}: {cameras:,} cameras")

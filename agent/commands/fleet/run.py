@@ -33,9 +33,8 @@ def run(
 
     clock, stopping = SystemClock(), Event()
     fleet = FleetRun(folder, clock, _tell)
-    ringers = fleet.named_ringers()  # a secret that is not there is told now, and not at night
     if once:
-        at = clock.now().utc
+        ringers, at = fleet.named_ringers(), clock.now().utc
         notice = Notice(f"msg_try_{int(at.timestamp())}", at, silent=0)
         if unheard := try_ringers(ringers, notice, _tell, "a message"):
             raise NetworkError(f"{unheard} of {len(ringers)} ringers cannot be heard")
