@@ -20,7 +20,7 @@ import pyrage
 
 from agent.bundles.layout import HOTLIST_PATH, city_file, group_path
 from agent.city.hotlist_ciphertexts import seal
-from agent.city.hotlist_kept import Cameras, Kept
+from agent.city.hotlist_kept import Cameras
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.errors import PlatewardenError
 from bench.one_run import report_beside_base
@@ -71,7 +71,7 @@ def sealed_for(number: int, plain: bytes, own: str) -> dict[str, bytes]:
     age = {
         f"camera-{n}": str(pyrage.x25519.Identity.generate().to_public()) for n in range(1, number)
     }
-    made = seal({HOTLIST_PATH: plain}, Cameras({OWN: own, **age}, grouped=True), Kept(), None)
+    made = seal({HOTLIST_PATH: plain}, Cameras({OWN: own, **age}, grouped=True))
     return {path: made.new[path] for path in (HOTLIST_PATH, group_path(OWN))}
 
 

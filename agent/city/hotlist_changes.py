@@ -11,6 +11,7 @@ import pyrage
 from agent import boundary
 from agent.bundles.hotlist_sealed import decrypted
 from agent.bundles.layout import HOTLIST_PATH, city_file
+from agent.city.hotlist_kept import hashes
 from agent.core.hotlist.changes import changes_between
 from agent.errors import ConfigError, RefusedError
 from agent.values import dataclass
@@ -29,31 +30,40 @@ MOST_OF_WHOLE = 4  # larger changes than a quarter of the list are sent as the l
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What cameras have. `role`: what is published; `kept`: what was encrypted last."""
+    """What cameras have. `role`: what is published, if anything; `kept`: what was encrypted
+    last.
+    """
 
     city: CityRepository
-    role: Metadata[Targets]
+    role: Metadata[Targets] | None
     kept: Kept
     now: datetime
 
-    def changes(self, cameras: Cameras, hashes: Mapping[str, str], result: bytes) -> bytes | None:
-        """What makes this list of theirs, plain; None: the whole is sent.
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """Of what is published."""
+        return hashes(self.role.signed) if self.role else {}
 
-        `hashes`: of what is published.
-        """
-        kept = self.kept
+    @property
+    def version(self) -> int:
+        """Of what is published; 0: nothing is."""
+        return self.role.signed.version if self.role else 0
+
+    def changes(self, cameras: Cameras, result: bytes) -> bytes | None:
+        """What makes this list of theirs, plain; None: the whole is sent."""
+        kept, role = self.kept, self.role
         if not (cameras.take_changes and kept.list_key and kept.cameras == cameras.digest({})):
             return None
-        if kept.files != hashes or not kept.young(self.now):
+        if role is None or kept.files != self.hashes or not kept.young(self.now):
             return None
         try:
-            found = changes_between(self._base(), result)
+            found = changes_between(self._base(role), result)
         except (ConfigError, RefusedError):  # a damaged copy here is no reason to send nothing
             return None
         return found if found and len(found) * MOST_OF_WHOLE <= len(result) else None
 
     @boundary.document("published list", error=ConfigError)
-    def _base(self) -> bytes:
+    def _base(self, role: Metadata[Targets]) -> bytes:
         key = pyrage.x25519.Identity.from_str(self.kept.list_key)
-        sealed = self.city.target(self.role, HOTLIST_PATH)
+        sealed = self.city.target(role, HOTLIST_PATH)
         return decrypted(sealed, key, city_file(HOTLIST_PATH))

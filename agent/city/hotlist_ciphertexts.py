@@ -13,16 +13,13 @@ import pyrage
 
 from agent.bundles.hotlist_keys import format_groups
 from agent.bundles.layout import CHANGES_PATH, HOTLIST_PATH, MANUAL_PATH
-from agent.city.hotlist_kept import Cameras, Kept, hashes
+from agent.city.hotlist_kept import Cameras, Kept
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError
 from agent.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from tuf.api.metadata import Targets
 
     from agent.city.hotlist_changes import Before
 
@@ -41,34 +38,27 @@ class Sealed:
         """Is the list itself among them?"""
         return HOTLIST_PATH in self.new
 
-    def kept(self, digest: str, cameras: Cameras, before: Kept, now: datetime) -> Kept:
+    def kept(self, digest: str, cameras: Cameras, before: Before) -> Kept:
         """What to keep of it, but the ciphertexts' hashes. `digest`: of the version."""
-        since = rfc3339(now) if self.whole else before.since
+        since = rfc3339(before.now) if self.whole else before.kept.since
         return Kept(digest, {}, self.imported, self.list_key, cameras.digest({}), since)
 
 
-def seal(
-    files: Mapping[str, bytes],
-    cameras: Cameras,
-    kept: Kept,
-    published: Targets | None,
-    before: Before | None = None,
-) -> Sealed:
+def seal(files: Mapping[str, bytes], cameras: Cameras, before: Before | None = None) -> Sealed:
     """Encrypt what is not published as it must be.
 
-    `files`: the plain ones; `kept`: what was encrypted last; `before`: what cameras have, where
-    changes of it may be sent. Raises ConfigError.
+    `files`: the plain ones; `before`: what cameras have; None: nothing. Raises ConfigError.
     """
     if not cameras.grouped:
         everybody = sorted(set(cameras.age.values()))
         return Sealed({path: _sealed(data, everybody) for path, data in files.items()}, frozenset())
     imported = cameras.digest({HOTLIST_PATH: files[HOTLIST_PATH]})
     rest = {path: data for path, data in files.items() if path == MANUAL_PATH}
-    was = hashes(published) if published else {}
+    kept, was = (before.kept, before.hashes) if before else (Kept(), {})
     key, new = _identity(kept.list_key), dict[str, bytes]()
     if key is not None and kept.imported == imported and kept.files == was:
         same = frozenset(was) - {MANUAL_PATH}
-    elif key and before and (told := before.changes(cameras, was, files[HOTLIST_PATH])):
+    elif key and before and (told := before.changes(cameras, files[HOTLIST_PATH])):
         same = frozenset(was) - {MANUAL_PATH, CHANGES_PATH}
         rest |= {CHANGES_PATH: told}
     else:

@@ -156,9 +156,7 @@ def publish_list(
     """
     city = CityRepository(folder)
     published, pending = _published(city), city.pending()
-    _require_owner(published, pending, folder, signer)
-    if online is not None:
-        require_holds_online(published.root, online)
+    _require_holders(published, pending, folder, signer, online)
     rig = drafts.identity_of(city, published, pending).rig
     now = at(rig)
     texts = drafts.published_texts(city, published)
@@ -174,8 +172,7 @@ def publish_list(
     else:
         how, out = "renewed" if same else "encrypted", online is not None
         if not same:
-            basis = Before(city, before, kept, now) if before else None
-            sealed, kept = _sealed(folder, listed, cameras, kept, basis, now)
+            sealed, kept = _sealed(folder, listed, cameras, Before(city, before, kept, now))
         metadata = _keep_signed(folder, before, sealed, signer, now)
         write_kept(folder, replace(kept, files=hashes(metadata.signed)))
         if online is not None:
@@ -216,19 +213,11 @@ def _kept(folder: Path, now: datetime, *, whole: bool) -> Kept:
     return Kept() if whole or over else kept
 
 
-def _sealed(
-    folder: Path,
-    listed: _List,
-    cameras: Cameras,
-    kept: Kept,
-    before: Before | None,
-    now: datetime,
-) -> tuple[Sealed, Kept]:
+def _sealed(folder: Path, listed: _List, cameras: Cameras, before: Before) -> tuple[Sealed, Kept]:
     """The ciphertexts, and what to keep of them; the log says first what will be done."""
-    digest, role = cameras.digest(listed.files), before.role if before else None
-    made = seal(listed.files, cameras, kept, role.signed if role else None, before)
-    _tell(folder, listed, digest, 1 + (role.signed.version if role else 0))
-    return made, made.kept(digest, cameras, kept, now)
+    digest, made = cameras.digest(listed.files), seal(listed.files, cameras, before)
+    _tell(folder, listed, digest, before.version + 1)
+    return made, made.kept(digest, cameras, before)
 
 
 def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:
@@ -293,9 +282,14 @@ def _max_age(texts: drafts.Texts) -> timedelta:
     return timedelta(hours=limits.max_age_hours)
 
 
-def _require_owner(
-    published: Published, pending: Mapping[str, Pending], folder: Path, signer: Signer
+def _require_holders(
+    published: Published,
+    pending: Mapping[str, Pending],
+    folder: Path,
+    signer: Signer,
+    online: Signer | None,
 ) -> None:
+    """The list's owner signs, and the online key publishes. Raises UsageError."""
     held = trust_in(
         published, {role: item for role, item in pending.items() if role != HOTLIST}, folder
     ).holders(HOTLIST)
@@ -304,6 +298,8 @@ def _require_owner(
         raise UsageError(
             "this key does not hold role hotlist", where="--key", fix=f"held by: {told}"
         )
+    if online is not None:
+        require_holds_online(published.root, online)
 
 
 def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:

@@ -5,11 +5,13 @@ addition by hand changes nothing else, and a city of an earlier version goes on 
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyrage
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from agent.bundles.fetcher import Fetch, FolderSource
 from agent.bundles.hotlist_file import list_folder
@@ -26,6 +28,8 @@ from agent.bundles.layout import (
     most_bytes,
     wanted_by,
 )
+from agent.bundles.repository.published import CityRepository
+from agent.city.hotlist_changes import Before
 from agent.city.hotlist_ciphertexts import Sealed, seal
 from agent.city.hotlist_kept import Cameras, Kept, hashes
 from agent.core.hotlist.compiled_format import encode
@@ -103,7 +107,7 @@ IDS = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
     listed=st.sets(st.integers(0, len(KEYS) - 1), min_size=1),
 )
 def test_exactly_the_rosters_cameras_open_it(tmp_path_factory, names, listed):
-    files = seal(LIST, grouped({at: names[at] for at in listed}), Kept(), None).new
+    files = seal(LIST, grouped({at: names[at] for at in listed})).new
     assert all(may_sign(ROLES[HOTLIST], path) for path in files)
     opening = {
         at
@@ -116,7 +120,7 @@ def test_exactly_the_rosters_cameras_open_it(tmp_path_factory, names, listed):
 
 
 def test_the_plain_key_and_the_plates_lie_in_no_published_file():
-    made = seal(LIST, grouped({0: "cam-0", 1: "cam-1"}), Kept(), None)
+    made = seal(LIST, grouped({0: "cam-0", 1: "cam-1"}))
     assert made.list_key.startswith("AGE-SECRET-KEY-1")
     assert all(made.list_key.encode() not in data for data in made.new.values())
     assert made.list_key not in repr(made) + repr(Kept("", {}, "", made.list_key))
@@ -124,9 +128,9 @@ def test_the_plain_key_and_the_plates_lie_in_no_published_file():
 
 def test_a_camera_less_is_another_key_and_a_list_that_it_cannot_open(tmp_path):
     both = grouped({0: "cam-0", 1: "cam-1"})
-    before = seal(LIST, both, Kept(), None)
+    before = seal(LIST, both)
     kept = Kept("", hashes_of(before), before.imported, before.list_key)
-    after = seal(LIST, grouped({0: "cam-0"}), kept, None)
+    after = seal(LIST, grouped({0: "cam-0"}), earlier(kept))
     assert not opens(tmp_path, after.new, "cam-1", KEYS[1])
     assert not opens(tmp_path / "key", after.new, "x", identity_of(before))
     assert opens(tmp_path / "listed", after.new, "cam-0", KEYS[0])
@@ -136,13 +140,17 @@ def identity_of(made: Sealed):
     return pyrage.x25519.Identity.from_str(made.list_key)
 
 
+def earlier(kept, published=None):
+    """What cameras have, of a city without a folder."""
+    role = Metadata(published) if published else None
+    return Before(CityRepository(Path("none")), role, kept, NOON)
+
+
 def hashes_of(made: Sealed):
     return hashes(targets_of(made))
 
 
 def targets_of(made: Sealed):
-    from tuf.api.metadata import TargetFile, Targets
-
     described = {
         path: TargetFile.from_data(path, data, ["sha256"]) for path, data in made.new.items()
     }
@@ -161,12 +169,12 @@ def targets_of(made: Sealed):
 )
 def test_only_what_is_surely_published_stays(more):
     cameras = grouped({0: "cam-0"})
-    before = seal(LIST, cameras, Kept(), None)
+    before = seal(LIST, cameras)
     kept = Kept("", hashes_of(before), before.imported, before.list_key)
     by_hand = {**LIST, MANUAL_PATH: b"acts"}
-    added = seal(by_hand, cameras, kept, targets_of(before))
+    added = seal(by_hand, cameras, earlier(kept, targets_of(before)))
     assert (added.new.keys(), added.same) == ({MANUAL_PATH}, before.new.keys())
-    anew = seal(by_hand, cameras, replace(kept, **more), targets_of(before))
+    anew = seal(by_hand, cameras, earlier(replace(kept, **more), targets_of(before)))
     assert (anew.new.keys(), anew.same) == ({*before.new, MANUAL_PATH}, frozenset())
     assert anew.list_key != before.list_key
 
@@ -186,7 +194,7 @@ def test_only_what_is_surely_published_stays(more):
     ids=["another version", "cut off", "shorter", "no base64", "no age file", "empty"],
 )
 def test_a_file_of_keys_that_is_not_as_it_should_be_is_one_refusal(tmp_path, spoil):
-    files = dict(seal(LIST, grouped({0: "cam-0"}), Kept(), None).new)
+    files = dict(seal(LIST, grouped({0: "cam-0"})).new)
     assert opens(tmp_path / "sound", files, "cam-0", KEYS[0])
     files[group_path("cam-0")] = spoil(files[group_path("cam-0")])
     assert not opens(tmp_path / "spoilt", files, "cam-0", KEYS[0])
@@ -197,7 +205,7 @@ def test_a_line_with_something_else_than_a_key_is_the_same_refusal(tmp_path):
 
     own = str(KEYS[0].to_public())
     wrong = pyrage.encrypt(b"no key", [KEYS[0].to_public()])
-    files = dict(seal(LIST, grouped({0: "cam-0"}), Kept(), None).new)
+    files = dict(seal(LIST, grouped({0: "cam-0"})).new)
     assert not opens(
         tmp_path, files | format_groups({"cam-0": own}, {own: wrong}), "cam-0", KEYS[0]
     )
