@@ -46,14 +46,14 @@ def invite(
     place, now = Workplace(folder).folder, SystemClock().now().utc
     accounts = AccountFolder(place)
     account = accounts.find(name)
-    if account is None and organization is None:
-        raise UsageError(
-            "no such account",
-            where=name[:40],
-            fix="give --organization, and it is made without a password",
-        )
     if account is None:
-        account = accounts.add(name, organization or "", None, now, role or Role.ANALYST)
+        if organization is None:
+            raise UsageError(
+                "no such account",
+                where=name[:40],
+                fix="give --organization, and it is made without a password",
+            )
+        account = accounts.add(name, organization, None, now, role or Role.ANALYST)
     if role not in (None, account.role) or organization not in (None, account.organization):
         raise UsageError(
             f"is there already, as {account.role} of {account.organization}",
