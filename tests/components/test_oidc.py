@@ -2,6 +2,7 @@
 not believed. The provider here is ours, and lies; a real one: tests/interop/test_oidc_provider.py.
 """
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,7 +143,7 @@ class TestComingIn:
         path = f"/lead/cam-test-1/{'0' * 32}/export"
         assert browser.ask("POST", path, {"csrf": csrf, "form": "json"}).status == 403
 
-    def test_changed_keys_are_looked_up_once(self, serving, provider, monkeypatch):
+    def test_changed_keys_are_looked_up_once(self, serving, provider):
         come(serving, provider)
         provider.asked.clear()
         come(serving, provider)
@@ -203,8 +204,6 @@ class TestNotBelieved:
 
     @pytest.mark.parametrize("skew_s", [50, -50])
     def test_a_clock_that_is_a_little_off_is_borne(self, serving, provider, skew_s):
-        import time
-
         now = int(time.time()) + skew_s
         provider.claims = {"iat": now, "exp": now + 20}
         assert come(serving, provider)[1].status == 200
@@ -292,9 +291,7 @@ class TestKeys:
 
 
 class TestAway:
-    def test_local_accounts_work_while_the_provider_is_away(
-        self, tmp_path, provider, ca, monkeypatch
-    ):
+    def test_local_accounts_work_while_the_provider_is_away(self, tmp_path, provider, ca):
         made = desk_with(tmp_path / "receiver", provider, ca)
         provider.away = True
         with Serving(made.folder) as served:

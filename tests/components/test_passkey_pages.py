@@ -77,7 +77,7 @@ class TestPages:
         assert other.ask("POST", "/sign-in/passkey", {"answer": answer}).status == 401
         assert Browser(serving).ask("POST", "/sign-in/passkey", {"answer": answer}).status == 401
 
-    def test_only_the_pages_that_need_it_have_the_script(self, serving, enrolled):
+    def test_only_the_pages_that_need_it_have_the_script(self, serving):
         browser = Browser(serving)
         policy = browser.ask("GET", "/sign-in").headers["content-security-policy"]
         assert "default-src 'none'" in policy

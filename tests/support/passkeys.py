@@ -44,7 +44,6 @@ class SoftPasskey:
     rp_id: str = "localhost"
     flags: int = UP | UV
     counter: int = 0
-    cross_origin: bool = False
     handle: bytes = b""
     id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     key: ec.EllipticCurvePrivateKey = field(
@@ -81,8 +80,7 @@ class SoftPasskey:
         )
 
     def _client(self, kind: str, challenge: str, changed: dict) -> bytes:
-        told = {"type": kind, "challenge": challenge, "origin": self.origin}
-        told["crossOrigin"] = self.cross_origin
+        told = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}
         return json.dumps({**told, **{k: v for k, v in changed.items() if k in told}}).encode()
 
     def _data(self, *, attested: bool = False) -> bytes:
