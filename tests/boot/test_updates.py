@@ -152,7 +152,7 @@ def test_a_new_version_is_tried_and_kept(updates):
 
 
 def test_a_broken_one_is_rolled_back_within_two_minutes(updates):
-    updates.release(updates.package("0.3.0", "watch"), "0.3.0")
+    updates.release(updates.package("0.3.0", "watch_start"), "0.3.0")
     updates.machine.inside("systemctl", "start", "--no-block", UNIT)
     updates.machine.until(
         lambda: ("trial begins", "0.3.0", "") in updates.steps(), "the trial", TRIED_WITHIN_S
