@@ -3,6 +3,8 @@
 For the networks, the installer's meters, `doctor`, and the standing alarms.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -31,7 +33,7 @@ def light_of(grey: Image) -> Light:
     reached = np.cumsum(counts) / grey.size
     low, high = np.searchsorted(reached, [0.1, 0.9])
     return Light(
-        float(counts @ np.arange(256)) / grey.size,
+        float((counts * np.arange(256)).sum()) / grey.size,
         float(high - low),
         float(counts[CLIPPED:].sum()) / grey.size,
     )
@@ -101,5 +103,5 @@ def edges(grey: Image) -> tuple[float, ...]:
     )
     cells = cv2.resize(np.sqrt(strength), (EDGES_ACROSS, EDGES_DOWN), interpolation=cv2.INTER_AREA)
     cells -= cells.mean()
-    length = float(np.linalg.norm(cells))
+    length = math.sqrt(np.square(cells, dtype=np.float64).sum())
     return tuple((cells / length).ravel().tolist()) if length > 0 else (0.0,) * cells.size

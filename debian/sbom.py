@@ -44,7 +44,7 @@ def licence(told: Message) -> License | None:
 def libraries(root: Path, wheel: str) -> Iterator[Component]:
     """The shared libraries that a wheel brings beside its modules, or what stands in for one."""
     for file in sorted((root / PRIVATE / f"{wheel}.libs").glob("*.so*")):
-        empty = f"{wheel}.libs" == ABSENT["LIBS"] and ABSENT["ABSENT"].match(file.name)
+        empty = f"{wheel}.libs" in ABSENT["WHEELS"] and ABSENT["ABSENT"].match(file.name)
         name, _, version = TAG.sub("", file.name).partition(".so.")
         yield Component(
             type=ComponentType.LIBRARY,

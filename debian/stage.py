@@ -40,7 +40,10 @@ USELESS = re.compile(
 )
 # By wheel: parts for those who train and convert networks, and a second copy of onnxruntime for C.
 STRIPPED = {
-    "numpy": re.compile(r"numpy/f2py/|numpy/_core/(include|lib)/|numpy/_core/_(\w+_tests|simd)\."),
+    "numpy": re.compile(
+        r"numpy/(distutils|f2py|_pyinstaller|_core/(include|lib))/"
+        r"|numpy/_core/_(\w+_tests|simd)\."
+    ),
     "onnxruntime": re.compile(
         r"onnxruntime/(backend|datasets|quantization|tools|transformers)/"
         r"|onnxruntime/capi/(libonnxruntime\.so|training/)"
@@ -311,8 +314,7 @@ def lay_out_wheels(folder: Path, sides: dict[str, Path], minor: int) -> None:
         wanted = wheels_of(side, wheels, minor) - (receivers if side == "city" else set())
         for name in sorted(wanted):
             unpack(wheels[name], into / PRIVATE)
-        if "opencv-python-headless" in wanted:
-            runpy.run_path(str(ROOT / "debian/absent.py"))["leave_out"](into / PRIVATE)
+        runpy.run_path(str(ROOT / "debian/absent.py"))["leave_out"](into / PRIVATE)
 
 
 def unpack(wheel: Path, into: Path) -> None:

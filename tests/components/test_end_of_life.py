@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LISTED = ROOT / "debian/end-of-life.toml"
 # What only `read`, tests and trainings install. PyAV is Debian's where a camera has it.
 IN_NO_PACKAGE = {"av", "pi_heif", "pillow", "matplotlib", "torch", "scipy"}
-ABSENT = runpy.run_path(str(ROOT / "debian/absent.py"))["ABSENT"]
+LEFT_OUT = runpy.run_path(str(ROOT / "debian/absent.py"))
 TAG = runpy.run_path(str(ROOT / "debian/sbom.py"))["TAG"]
 
 
@@ -26,14 +26,15 @@ def table():
 
 
 def installed():
-    """As `wheel/library.so.version`, but for what debian/absent.py leaves out of OpenCV's."""
+    """As `wheel/library.so.version`, but for what debian/absent.py leaves out."""
     folder = Path(sysconfig.get_path("purelib"))
     found = {
         f"{libs.name.removesuffix('.libs')}/{TAG.sub('', file.name)}"
         for libs in folder.glob("*.libs")
         if libs.name.removesuffix(".libs") not in IN_NO_PACKAGE
         for file in libs.iterdir()
-        if ".so" in file.name and not (libs.name.startswith("opencv") and ABSENT.match(file.name))
+        if ".so" in file.name
+        and not (libs.name in LEFT_OUT["WHEELS"] and LEFT_OUT["ABSENT"].match(file.name))
     }
     versions = {"cryptography": backend.openssl_version_text().split()[1], **openssl_of(folder)}
     return found | {

@@ -1,5 +1,6 @@
-"""Calls what a camera's modules call of OpenCV, reads a drawn plate, and prints a digest of each
-outcome as JSON: two builds of OpenCV that print the same are the same to a camera.
+"""Calls what a camera's modules call of OpenCV, reads a drawn plate, measures the light, and prints
+a digest of each outcome as JSON: two builds of OpenCV and numpy that print the same are the same to
+a camera.
 """
 
 import hashlib
@@ -70,6 +71,14 @@ def reads(image):
     ]
 
 
+def light(image):
+    """What the standing alarms and the installer's meters see in it."""
+    from agent.light_meter import look_at, luminance, sharpest
+
+    grey = luminance(image)
+    return look_at(grey), sharpest(grey)
+
+
 def digest(outcome):
     parts = outcome if isinstance(outcome, list) else [outcome]
     data = b"".join(np.asarray(part).tobytes() if part is not None else b"-" for part in parts)
@@ -82,7 +91,8 @@ def main():
     image = drawn_car("TST4821")
     told = {name: digest(outcome) for name, outcome in calls(image).items()}
     told["reads"] = hashlib.sha256(repr(reads(image)).encode()).hexdigest()
-    json.dump({"file": cv2.__file__, "told": told}, sys.stdout)
+    told["light"] = hashlib.sha256(repr(light(image)).encode()).hexdigest()
+    json.dump({"files": [cv2.__file__, np.__file__], "told": told}, sys.stdout)
 
 
 if __name__ == "__main__":
