@@ -17,8 +17,8 @@ from agent.city import drafts
 from agent.city.enrolments import fingerprints
 from agent.city.pages.diff_report import as_table, told
 from agent.city.pages.explain_text import forbidden
-from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.judging.explain.prohibitions import prohibitions
 from agent.core.policy.charter import parse_charter
 from agent.values import dataclass, replace

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.archive import Publication
     from agent.bundles.repository.published import Published
-    from agent.core.judging.explain.answers import Files
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.policy.policy import Policy
 
 _LAST = time(23, 59, 59, 999000)

@@ -15,6 +15,7 @@ from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.endings import published_reaches
 from agent.city.witness_reach import witness_reach
+from agent.core.policy.camera_roster import parse_roster, served_by
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
@@ -51,11 +52,26 @@ class RoleSeen:
     signed_by: tuple[str, ...]
     online: bool
 
+    def table(self, now: datetime) -> dict[str, object]:
+        """As plain values."""
+        return {
+            "role": self.name,
+            "version": self.version,
+            "expires": rfc3339(self.expires) if self.expires else None,
+            "expired": self.expires is not None and self.expires <= now,
+            "threshold": self.threshold,
+            "holders": [{"name": name, "key": keyid} for name, keyid in self.holders],
+            "signed_by": list(self.signed_by),
+            "online": self.online,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`issued`: of the newest timestamp; `others`: what ends besides the roles, in words;
-    `reach`: how far each recipient's keys go; `log`: how far the city's log is witnessed.
+    `reach`: how far each recipient's keys go; `log`: how far the city's log is witnessed;
+    `brokers`: which groups each is for and how many cameras that are; empty where none is for
+    groups.
     """
 
     city: CityIdentity
@@ -67,6 +83,7 @@ class Overview:
     reach: tuple[Reach, ...]
     cameras: tuple[str, ...]
     log: WitnessReach
+    brokers: tuple[tuple[str, tuple[str, ...], int], ...] = ()
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -87,6 +104,8 @@ class Overview:
         for one in self.reach:
             yield one.told()
         yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
+        for name, groups, number in self.brokers:
+            yield f"broker {name}: for {', '.join(groups) or 'every group'}, {number} cameras"
         yield self.log.line()
         if not self.pending:
             yield "nothing pending"
@@ -101,19 +120,7 @@ class Overview:
         return {
             "city": {"id": self.city.id, "name": self.city.name, "rig": self.city.rig},
             "issued": rfc3339(self.issued) if self.issued else None,
-            "roles": [
-                {
-                    "role": role.name,
-                    "version": role.version,
-                    "expires": rfc3339(role.expires) if role.expires else None,
-                    "expired": role.expires is not None and role.expires <= self.now,
-                    "threshold": role.threshold,
-                    "holders": [{"name": name, "key": keyid} for name, keyid in role.holders],
-                    "signed_by": list(role.signed_by),
-                    "online": role.online,
-                }
-                for role in self.roles
-            ],
+            "roles": [role.table(self.now) for role in self.roles],
             "pending": [
                 {
                     "role": name,
@@ -136,6 +143,10 @@ class Overview:
             ],
             "cameras": list(self.cameras),
             "log": asdict(self.log),
+            "brokers": [
+                {"broker": name, "groups": list(groups), "cameras": number}
+                for name, groups, number in self.brokers
+            ],
         }
 
     def calendar(self) -> bytes:
@@ -193,7 +204,6 @@ def overview(folder: Path, now: datetime) -> Overview:
     published, pending = city.published(), city.pending()
     trust = trust_in(published, pending, folder)
     in_force = trust_in(published, {}, folder) if published else trust
-    identity = drafts.identity_of(city, published, pending)
     roles = []
     for name in in_force.roles():
         metadata = published.role(name) if published else None
@@ -219,7 +229,7 @@ def overview(folder: Path, now: datetime) -> Overview:
     policy = parse_policy(texts.policy, drafts.POLICY_TOML) if texts.policy is not None else None
     listed = texts.enrolled()
     return Overview(
-        identity,
+        drafts.identity_of(city, published, pending),
         now,
         issued_of(published) if published else None,
         tuple(roles),
@@ -228,6 +238,19 @@ def overview(folder: Path, now: datetime) -> Overview:
         published_reaches(city, published, policy, now.date()) if policy else (),
         tuple(sorted(listed.devices)) if listed else (),
         witness_reach(folder),
+        _brokers(policy, texts.cameras),
+    )
+
+
+def _brokers(
+    policy: Policy | None, roster: bytes | None
+) -> tuple[tuple[str, tuple[str, ...], int], ...]:
+    if policy is None or roster is None or not any(one.groups for one in policy.brokers):
+        return ()  # the roster of ten thousand takes a sixth of this command's time
+    cameras = parse_roster(roster, drafts.CAMERAS)
+    return tuple(
+        (one.id, tuple(sorted(one.groups)), sum(map(one.serves, cameras.cameras)))
+        for one in served_by(policy, cameras)
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.jurisdiction_files import named, shipped
 from agent.core.judging.check.policy_check import Against, File
-from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.policy.camera_roster import MAX_BYTES as MAX_ROSTER_BYTES
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter

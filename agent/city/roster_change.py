@@ -254,6 +254,7 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
             f"near = [{near}]",
             f'mount = "{camera.mount}"',
             *((f'road = "{camera.road}"',) if camera.road else ()),
+            *((f'group = "{camera.group}"',) if camera.group else ()),
         )
         added.append("\n\n[[camera]]\n{}".format("\n".join(values)).encode())
         known.add(camera.id)

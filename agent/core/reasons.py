@@ -112,6 +112,8 @@ class Reason(StrEnum):
     RULE_NOT_IN_POLICY = "rule-not-in-policy"
     RETENTION_NOT_PERMITTED = "retention-not-permitted"
     NO_BROKER_FOR_RECIPIENT = "no-broker-for-recipient"
+    NO_BROKER_FOR_CAMERA = "no-broker-for-camera"
+    GROUP_NOT_IN_ROSTER = "group-not-in-roster"
     DESTINATION_NOT_IN_POLICY = "destination-not-in-policy"
     SPKI_PIN_MISMATCH = "spki-pin-mismatch"
     CERTIFICATE_INVALID = "certificate-invalid"

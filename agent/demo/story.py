@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.core.judging.diff.diff_words import Compared, compare
-from agent.core.judging.explain.answers import Files, explain
+from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.judging.explain.explanation import Grant
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter

@@ -8,6 +8,7 @@ import time
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera.diagnosis_findings import Finding, fail, failed, ok, skip
+from agent.core.policy.camera_roster import require_broker
 from agent.core.policy.policy import Broker, Policy, require_in_force
 from agent.errors import NetworkError, PlatewardenError
 from agent.host.clock import SystemClock, TrustedClock
@@ -25,13 +26,17 @@ ROOT = "sudo platewarden doctor"
 
 
 def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
-    """One line an address. Nobody is dialled without a policy that this camera may obey."""
+    """One line an address of the brokers for this camera. Nobody is dialled without a policy that
+    it may obey.
+    """
     try:
         found = policy_of(settings, allow_unsigned=allow_unsigned)
         if isinstance(found, Finding):
             return [found]
         policy, city = found
-        egress = Egress(policy.brokers)
+        require_broker(policy, settings.camera_id)
+        brokers = policy.brokers_of(settings.camera_id)
+        egress = Egress(brokers)
         # The guard stays for ever in this process: no other destination, no name look-up.
         install_guard(egress, lambda _event, _destination: None)
         refuse_proxies(os.environ)
@@ -39,7 +44,7 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
         return [failed("broker", error)]
     return [
         dialled(settings, broker, address, port, city, egress)
-        for broker in policy.brokers
+        for broker in brokers
         for address, port in broker.addresses
     ]
 

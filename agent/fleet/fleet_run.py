@@ -15,9 +15,12 @@ from agent.city.checkpoint_answers import answers_to
 from agent.city.checkpoint_collection import Collection, collect
 from agent.city.city_lock import PATIENCE_S, only_writer
 from agent.city.city_log import city_log, domain_of
+from agent.core.policy.camera_roster import MAX_BYTES as ROSTER_BYTES
+from agent.core.policy.camera_roster import parse_roster
 from agent.core.text.rfc3339 import rfc3339
 from agent.disk.atomic_file import write_atomic
-from agent.errors import PlatewardenError
+from agent.disk.input_file import read_input
+from agent.errors import ConfigError, PlatewardenError
 from agent.fleet.camera_troubles import Who
 from agent.fleet.fleet_census import Census
 from agent.fleet.fleet_intake import names_in, take_in
@@ -29,7 +32,7 @@ from agent.fleet.fleet_view import Fleet
 from agent.fleet.silence import SilenceRound, look, look_at_broker
 from agent.ports import Clock
 from agent.receiver.ringing.ring_round import NamedRinger, Tell, named_ringers, turn_each
-from agent.storage.log_key import TrustedLogKeys
+from agent.storage.log_key import TrustedLogKeys, parts_of
 from agent.values import replace
 
 TURN_S, TICK_S, KEYS_EVERY_S = 1.0, 60.0, 600.0
@@ -171,7 +174,9 @@ class FleetRun:
     def _loaded_keys(self) -> TrustedLogKeys:
         settings = self.settings
         root = self._folder / settings.city_root if settings.city_root else None
-        keys = keys_of([self._folder / one for one in settings.keys], root)
+        keys = of_groups(
+            keys_of([self._folder / one for one in settings.keys], root), self._folder, settings
+        )
         if settings.city is None:
             return keys
         return replace(keys, domain=domain_of(self._folder / settings.city))
@@ -224,6 +229,22 @@ class FleetRun:
     def named_ringers(self) -> Sequence[NamedRinger]:
         """With their secrets read. Raises ConfigError, StorageError."""
         return named_ringers(self.settings.ring, self._folder)
+
+
+def of_groups(keys: TrustedLogKeys, folder: Path, settings: FleetSettings) -> TrustedLogKeys:
+    """Those of the cameras that are heard here. Raises ConfigError: the roster cannot be read, or
+    has no such camera.
+    """
+    if settings.groups is None:
+        return keys
+    path, groups = folder / settings.cameras, frozenset(settings.groups)
+    text = read_input(path, ROSTER_BYTES, missing="copy the city's roster.toml there")
+    ours = parse_roster(text, str(path)).of(groups)
+    found = {origin: key for origin, key in keys.keys.items() if parts_of(origin)[0] in ours}
+    if not found:
+        what = f"no enrolled camera is of group {', '.join(sorted(groups))}"
+        raise ConfigError(what, where=path, fix="correct `groups`, or copy a newer roster.toml")
+    return replace(keys, keys=found)
 
 
 def census_of(store: FleetStore, settings: FleetSettings, now: datetime) -> Census:

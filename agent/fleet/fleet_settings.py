@@ -5,6 +5,7 @@
 from pathlib import Path
 from typing import Annotated
 
+from agent.core.policy.schema.fields import Identifier
 from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_document import read_document
@@ -32,7 +33,8 @@ class FleetSettings(Section):
 
     `broker`: its folder, or a copy of broker.toml, ca.pem and collector/; `keys`: roster.jws, or
     cameras' public.json; `city_root`: the city's root key, for a roster. `city`: the city's
-    folder, if its log takes in checkpoints from here, every `collect_every_hours`.
+    folder, if its log takes in checkpoints from here, every `collect_every_hours`. `groups`: of
+    cameras that are heard here, by the city's roster.toml (`cameras`); None: every camera.
 
     `silent_after_hours`: when a camera that tells nothing is told of. `page`, `metrics`: files that
     are written anew, each `write_every_minutes`. `ring`: who is rung.
@@ -44,6 +46,8 @@ class FleetSettings(Section):
     )
     city_root: FilePath | None = None
     city: FilePath | None = None
+    groups: Annotated[list[Identifier], Length(1, 64)] | None = None
+    cameras: FilePath = Path("roster.toml")
     collect_every_hours: Annotated[int, Between(ge=1, le=24)] = 6
     silent_after_hours: Annotated[int, Between(ge=2, le=720)] = 3
     page: OutFile | None = None

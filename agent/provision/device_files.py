@@ -91,6 +91,7 @@ def _camera_table(row: RosterRow) -> str:
     return (
         f'[[camera]]\nid = "{row.id}"\nstands = {json.dumps(row.stands, ensure_ascii=False)}\n'
         f'near = [{near}]\nmount = "{row.mount}"\n'
+        + (f'group = "{row.group}"\n' if row.group else "")
     )
 
 

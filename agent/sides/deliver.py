@@ -18,6 +18,7 @@ from agent.core.log.closing_words import DeliverTotals, deliver_totals
 from agent.core.log.collected import MAX_ANSWER_BYTES
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
+from agent.core.policy.camera_roster import require_broker
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason, reason_of
 from agent.delivery import Delivery, PassResult, Route
@@ -77,8 +78,8 @@ def run(
 
     Raises PlatewardenError.
 
-    From the start on, and for ever in this process, no other destination than the policy's brokers
-    can be reached.
+    From the start on, and for ever in this process, no other destination than the brokers that the
+    policy has for this camera can be reached.
 
     `teller`: says each change of state; `closing` is told at the end, whatever ended it.
     """
@@ -252,15 +253,15 @@ class DeliverySide:
         return result
 
     def links(self) -> Mapping[str, str] | None:
-        """Each broker of the policy in force, and what keeps it out of reach; None: no policy is in
-        force.
+        """Each broker that the policy in force has for this camera, and what keeps it out of reach;
+        None: no policy is in force.
         """
         if self._route is None:
             return None
         troubles = self._route.publisher.troubles()
         return {
             broker.id: next((line for line in troubles if f"broker {broker.id!r}" in line), "")
-            for broker in self._route.policy.brokers
+            for broker in self._route.policy.brokers_of(self._settings.camera_id)
         }
 
     def _health_teller(self) -> DeliverHealth:
@@ -330,20 +331,22 @@ class DeliverySide:
                 where=self._settings.city / "policy.toml",
                 fix="only tests and rigs may give --allow-unsigned",
             )
+        require_broker(policy, self._settings.camera_id)
+        brokers = policy.brokers_of(self._settings.camera_id)
         client = client_certificate(self._settings)
         longest = max(limits.max_receipt_bytes, MAX_ANSWER_BYTES) + PACKET_OVERHEAD_BYTES
         contexts = {
             broker.id: context_for(
                 broker, city.ca(broker), f"broker {broker.id!r}", longest, client
             )
-            for broker in policy.brokers
+            for broker in brokers
         }
         receipt_verifier = ReceiptVerifier(
             {recipient.id: recipient.signing_key for recipient in policy.recipients.values()},
             limits.max_receipt_bytes,
         )
         publisher = MqttPublisher(
-            policy.brokers,
+            brokers,
             contexts,
             self._settings.camera_id,
             self._egress,
@@ -353,7 +356,7 @@ class DeliverySide:
             stopping=self._stop,
             limits=limits,
         )
-        self._egress.replace(policy.brokers)
+        self._egress.replace(brokers)
         return Route(policy, receipt_verifier, publisher)
 
     def _city(self) -> CityFolder:

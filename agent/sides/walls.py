@@ -14,6 +14,7 @@ from agent.bundles.generation import Stops
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST, METADATA_FOLDER, TIMESTAMP
 from agent.core.policy import wall_rules
+from agent.core.policy.camera_roster import require_broker
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, write_atomic
@@ -121,7 +122,7 @@ def _gates(
     if generation is None:
         raise no_bundles(settings)
     policy, _ = CityFolder(generation.city).obeyed()
-    gates = wall_rules.gates(policy)
+    gates = wall_rules.gates(policy, settings.camera_id)
     made_from = f"{policy.name}, version {policy.version}, sha256 {policy.digest}"
     try:
         for lapse in generation.lapsed(max(now.utc, now.at_least or now.utc)):
@@ -133,6 +134,7 @@ def _gates(
                     fix="bring newer bundles",
                 )
         require_in_force(policy, now)
+        require_broker(policy, settings.camera_id)
     except RefusedError as error:
         return wall_rules.Gates(sources=gates.sources), f"{made_from}; closed: {error.what}", error
     return gates, made_from, None

@@ -345,6 +345,13 @@ def test_a_broker_that_is_down_has_another_name_or_another_key(rig, tmp_path):
     ] == [("fail", 3), ("fail", 3), ("ok", 1), ("fail", 1)]
 
 
+def test_a_camera_of_no_group_that_a_broker_is_for_dials_nobody_and_says_so(rig):
+    rig.write_policy(rig.policy(1) + 'groups = ["north"]\n')
+    (found,) = broker_dial.look(load(rig.settings), allow_unsigned=True)
+    assert (found.name, str(found.health), found.exit_code) == ("broker", "fail", 3)
+    assert "is none" in found.what
+
+
 def test_nobody_is_dialled_without_a_policy_that_may_be_obeyed(rig, camera):
     rig.write_policy(rig.policy(1))
     (unsigned,) = broker_dial.look(load(rig.settings), allow_unsigned=False)

@@ -119,6 +119,43 @@ def turns(run, until, within_s=60.0):
         run.turn(Event())
 
 
+class TestGroups:
+    """A fleet that hears the cameras of some groups alone, as where districts have own brokers."""
+
+    @pytest.fixture
+    def place(self, tmp_path):
+        for name in ("cam-1", "cam-2"):
+            write_public(tmp_path / f"{name}.json", name)
+        (tmp_path / "roster.toml").write_text(
+            'city = "Town"\n'
+            + "".join(
+                f'[[camera]]\nid = "{name}"\nstands = "x"\nnear = []\nmount = "fixed"\n'
+                f'group = "{group}"\n'
+                for name, group in (("cam-1", "north"), ("cam-2", "south"))
+            )
+        )
+        return tmp_path
+
+    def run(self, place, groups):
+        (place / FILE_NAME).write_text(f'keys = ["cam-1.json", "cam-2.json"]\n{groups}\n')
+        FleetRun(place, Shifted(), [].append)
+        with FleetStore(place) as store:
+            now = datetime.now(UTC)
+            return [one.row.name for one in seen(store, load(place), now).cameras]
+
+    def test_others_are_none_of_its_cameras(self, place):
+        assert self.run(place, "") == ["cam-1", "cam-2"]
+        assert self.run(place, 'groups = ["north"]') == ["cam-1"]
+        assert self.run(place, 'groups = ["north", "south"]') == ["cam-1", "cam-2"]
+
+    def test_a_group_without_cameras_is_a_fault(self, place):
+        with pytest.raises(ConfigError, match="no enrolled camera is of group nroth"):
+            self.run(place, 'groups = ["nroth"]')
+        (place / "roster.toml").unlink()
+        with pytest.raises(ConfigError, match=r"copy the city's roster\.toml"):
+            self.run(place, 'groups = ["north"]')
+
+
 @pytest.mark.broker
 class TestOverMosquitto:
     def test_what_cameras_send_is_seen_also_what_came_while_it_was_away(self, tmp_path, running):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from tests.support.delivery_rig import Recipient, Rig
+from tests.support import sealed
+from tests.support.delivery_rig import ROSTER, Recipient, Rig
 from tests.support.mosquitto import Mosquitto, free_port
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -28,6 +29,13 @@ def ends(rig: Rig, *arguments: str, environment: dict[str, str] | None = None) -
     text = deliver.output()
     assert "Traceback" not in text, text
     return code, text.splitlines()[-1]
+
+
+def put_into(rig: Rig, group: str) -> None:
+    """The city puts the camera into another group."""
+    part = rig.folder / "city/roster.part"
+    part.write_text(f'{ROSTER}group = "{group}"\n')
+    part.rename(rig.folder / "city/roster.toml")
 
 
 class TestRefusesToStart:
@@ -136,6 +144,45 @@ class TestFollowsThePolicy:
         assert rig.waiting() == {read}  # it is for watch to remove
         (leaf,) = [leaf for leaf in rig.leaves() if leaf["kind"] == "withdrawal"]
         assert (leaf["reason"], leaf["read"]) == ("purpose-not-in-policy", read)
+
+    def test_a_camera_reaches_the_brokers_of_its_own_group_alone(self, rig) -> None:
+        """South stands first in the policy, and takes whatever comes."""
+        with (
+            Mosquitto(rig.folder / "south", rig.server) as south,
+            Mosquitto(rig.folder / "north", rig.server) as north,
+        ):
+            text = rig.policy(south.port, north.port)
+            head, one, other = text.split("[[broker]]")
+            split = (
+                f'{head}[[broker]]{one}groups = ["south"]\n[[broker]]{other}groups = ["north"]\n'
+            )
+            there = {"south": Recipient(rig, south.port), "north": Recipient(rig, north.port)}
+            put_into(rig, "north")
+            rig.write_policy(split)
+            with rig.deliver("--allow-unsigned") as deliver:
+                (first,) = rig.seal()
+                rig.settle_until(lambda: not rig.waiting())
+                put_into(rig, "south")
+                rig.settle_until(lambda: len([one for one in rig.leaves() if "policy" in one]) > 1)
+                (second,) = rig.seal()
+                rig.settle_until(lambda: not rig.waiting())
+                put_into(rig, "harbour")
+                rig.settle_until(rig.refusals)
+                (third,) = rig.seal()
+                time.sleep(1.5)
+                assert deliver.process.poll() is None
+                put_into(rig, "north")
+                rig.settle_until(lambda: not rig.waiting())
+            connected = {place: broker.log() for place, broker in (("s", south), ("n", north))}
+            for recipient in there.values():
+                recipient.close()
+        assert {name: set(one.kept) for name, one in there.items()} == {
+            "south": {second},
+            "north": {first, third},
+        }
+        assert rig.refusals() == {"no-broker-for-camera": 1}
+        # once while it was of this group: a broker of another group is not even dialled
+        assert [log.count(f"as {sealed.DEVICE} (") for log in connected.values()] == [1, 2]
 
     def test_sigterm_ends_it_with_0_and_a_leaf_even_while_the_broker_is_away(self, rig) -> None:
         rig.seal()

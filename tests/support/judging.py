@@ -53,7 +53,7 @@ def recipient(name="town-pd", **changes) -> Recipient:
     )
 
 
-def broker(*recipients) -> Broker:
+def broker(*recipients, groups=()) -> Broker:
     return Broker(
         "hall",
         "mqtt.town.example",
@@ -61,6 +61,7 @@ def broker(*recipients) -> Broker:
         "hall.pem",
         frozenset({bytes(32)}),
         frozenset(recipients),
+        frozenset(groups),
     )
 
 

@@ -7,8 +7,8 @@ import copy
 import random
 from datetime import date, timedelta
 
-from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.policy_file import parse_policy
@@ -33,16 +33,26 @@ id = "cam-2"
 stands = "Oak Street"
 near = ["school"]
 mount = "fixed"
+group = "north"
 [[camera]]
 id = "cam-3"
 stands = "Clinic Road"
 near = ["health-care"]
 mount = "fixed"
+group = "south"
 """
 KEYS = [
     base64.urlsafe_b64encode(bytes([number]) * 32).decode().rstrip("=") for number in range(2, 9)
 ]
 PIN = "sha256/" + base64.b64encode(bytes(range(32))).decode()
+HALL = {
+    "id": "hall",
+    "host": "mqtt.town.example",
+    "addresses": ["203.0.113.10:8883"],
+    "ca": "hall.pem",
+    "spki_pins": [PIN],
+    "recipients": [],
+}
 
 
 def toml(values) -> bytes:
@@ -131,18 +141,20 @@ class Draw(random.Random):
                 }
                 for name in names
             ],
-            "broker": [
-                {
-                    "id": "hall",
-                    "host": "mqtt.town.example",
-                    "addresses": ["203.0.113.10:8883"],
-                    "ca": "hall.pem",
-                    "spki_pins": [PIN],
-                    "recipients": names,
-                }
-            ],
+            "broker": self.brokers(names),
             "barred": [self.bar() for _ in range(self.choice([0, 0, 1, 2]))],
         }
+
+    def brokers(self, names):
+        """Mostly one for everybody; else one for a group, and one for the rest or another."""
+        if self.random() < 0.7:
+            return [HALL | {"recipients": names}]
+        carried = [self.some(names), names]
+        self.shuffle(carried)
+        return [
+            HALL | {"id": "north", "recipients": carried[0], "groups": ["north"]},
+            HALL | {"recipients": carried[1]} | self.choice([{}, {"groups": ["south"]}]),
+        ]
 
     def changed(self, values):
         """The same policy with one thing, or a few, changed; sometimes another one altogether."""
@@ -159,6 +171,7 @@ class Draw(random.Random):
                     self._drop,
                     self._add,
                     self._bar,
+                    self._brokers,
                 ]
             )(values)
         return values
@@ -184,6 +197,9 @@ class Draw(random.Random):
             values["barred"].pop()
         else:
             values["barred"].append(self.bar())
+
+    def _brokers(self, values):
+        values["broker"] = self.brokers([one["id"] for one in values["recipient"]])
 
     def _drop(self, values):
         if values["release"]:

@@ -160,6 +160,10 @@ class Model:
                 self.released.append((seen.camera, rule.rule, seen.at, seen.text, first))
         return Expected(tuple(reasons), tuple(releases))
 
+    def group(self, camera):
+        listed = self.world.roster.cameras
+        return listed[camera].group if camera in listed else ""
+
     def ask(self, rule, seen, found, day):
         policy = self.world.policy
         if rule.cameras is not None and seen.camera not in rule.cameras:
@@ -176,7 +180,9 @@ class Model:
             return "recipient-not-in-policy", None
         if day >= str(policy.recipients[rule.recipient].expires):
             return "recipient-expired", None
-        if not [broker for broker in policy.brokers if rule.recipient in broker.recipients]:
+        group = self.group(seen.camera)
+        carried = [one for one in policy.brokers if rule.recipient in one.recipients]
+        if not [one for one in carried if not one.groups or group in one.groups]:
             return "no-broker-for-recipient", None
         if rule.rule in self.stopped:
             return "false-leads", None
@@ -348,7 +354,12 @@ def publish(tags: Tags, policy: Policy, now: datetime, clock: str) -> str:
     today, captured_day = now.strftime("%Y-%m-%d"), tags.captured_at
     rules = [rule for rule in policy.releases if rule.rule == tags.rule]
     rule = rules[0] if rules else None
-    carried = [broker for broker in policy.brokers if tags.recipient in broker.recipients]
+    carried = [
+        broker
+        for broker in policy.brokers
+        if tags.recipient in broker.recipients
+        and (not broker.groups or tags.device in broker.cameras)
+    ]
     if clock == "untrusted" or tags.clock == "untrusted":
         return "clock-untrusted"
     if now >= tags.deadline:

@@ -121,8 +121,11 @@ class Draw:
                 for name in self.subset(NAMES, 0.95)
             },
             brokers=tuple(
-                broker(*self.subset((*NAMES, *(["ice"] if self.often(0.02) else [])), 0.9))
-                for _ in range(self.one((1, 9), (0, 1)))
+                broker(
+                    *self.subset((*NAMES, *(["ice"] if self.often(0.02) else [])), 0.9),
+                    groups=self.subset(("north", "south"), 0.5) if self.often(0.3) else (),
+                )
+                for _ in range(self.one((1, 6), (0, 1), (2, 3)))
             ),
             effective=self.day(-9, 0) if self.often(0.9) else self.day(1, 3),
             expires=self.day(1, 12),
@@ -170,7 +173,11 @@ class Draw:
 
     def world(self) -> tuple[World, list[str]]:
         cameras = {
-            name: RosterCamera(name, "Main Street", self.subset(PLACES, 0.4), "fixed")
+            name: RosterCamera(
+                name,
+                *("Main Street", self.subset(PLACES, 0.4), "fixed"),
+                group=self.chance.choice(("north", "south", "")),
+            )
             for name in CAMERAS
         }
         plates = [self.plate() for _ in range(3)]

@@ -8,8 +8,8 @@ import pytest
 from agent.city.pages.diff_page import render
 from agent.core.judging.diff.comparison import Kind
 from agent.core.judging.diff.diff_words import compare
-from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.policy.schema.policy_file import parse_policy
 from tests.support.policy_texts import KEYS, ROSTER, files, toml
 from tests.unit.test_explaining import BASE, CHARTER, PD, RULE, lawful

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from agent.city.pages import explain_page, explain_text
-from agent.core.judging.explain.answers import Files, explain
+from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explained_files import Files
 from agent.core.judging.explain.explanation import Question, hours, verdict
 from agent.core.judging.explain.prohibitions import prohibitions
 from agent.core.policy.charter import parse_charter
@@ -22,6 +23,7 @@ from tests.support.policy_texts import (
     CAMERAS,
     CATEGORIES,
     DAY,
+    HALL,
     NAMES,
     PURPOSES,
     ROSTER,
@@ -65,7 +67,7 @@ PD = BASE["recipient"][0] | {
 SHERIFF = PD | {"id": "county-sheriff", "legal_name": "County Sheriff"}
 BASE |= {
     "recipient": [PD, SHERIFF],
-    "broker": [BASE["broker"][0] | {"recipients": ["town-pd", "county-sheriff"]}],
+    "broker": [HALL | {"recipients": ["town-pd", "county-sheriff"]}],
 }
 
 

@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from agent.city.pages.answer_box import INCLUDED, at_once, where_and_when, words
-from agent.city.pages.explain_text import places, shown, source, stops
+from agent.city.pages.explain_text import brokers, places, shown, source, stops
 from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant
@@ -195,12 +195,18 @@ def _grant(grant: Grant, told: Explained) -> str:
             ),
         ),
         ("Until", plain_day(grant.until)),
+        *_over(grant, told),
     )
     return (
         "<dl>"
         + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
         + "</dl>"
     )
+
+
+def _over(grant: Grant, told: Explained) -> tuple[tuple[str, str], ...]:
+    over = brokers(grant, told.policy)
+    return (("Over", over),) if over else ()
 
 
 def _stops(grant: Grant) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.law_notes import Law
 from agent.core.judging.explain.prohibitions import Prohibition
 from agent.core.judging.explain.provenance import told as standing_told
+from agent.core.policy.policy import Policy
 from agent.core.text.plain_words import plain_day
 from agent.values import replace
 
@@ -149,6 +150,21 @@ def _grant(grant: Grant, told: Explained) -> Iterator[str]:
         f"{cameras(grant, told.cameras)}; until {plain_day(grant.until)}; "
         f"each read's key is destroyed within {grant.retention_days} days",
         9,
+    )
+    if over := brokers(grant, told.policy):
+        yield from fill(f"over {over}", 9)
+
+
+def brokers(grant: Grant, policy: Policy) -> str:
+    """Over which brokers these cameras' reads go: `north (for north-side), city`; empty where no
+    broker is for groups.
+    """
+    if not any(broker.groups for broker in policy.brokers):
+        return ""
+    return ", ".join(
+        f"{one.id} (for {', '.join(sorted(one.groups))})" if one.groups else one.id
+        for one in policy.brokers
+        if one.id in grant.brokers
     )
 
 

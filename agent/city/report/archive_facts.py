@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.archive import Publication
     from agent.city.report.report_tables import Period
-    from agent.core.judging.explain.answers import Files
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.policy.charter import Charter
     from agent.core.policy.policy import Policy
     from agent.core.wire.epochs import EpochKeys

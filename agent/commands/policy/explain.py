@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.city_options import Json
-from agent.core.judging.explain.answers import Files
+from agent.core.judging.explain.explained_files import Files
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.core.text.visible import visible
 from agent.errors import UsageError

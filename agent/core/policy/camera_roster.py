@@ -1,5 +1,5 @@
-"""The cameras' roster, roster.toml: which cameras the city has, where they stand and what is near;
-and what that makes of a policy's bars.
+"""The cameras' roster, roster.toml: which cameras the city has, where they stand, what is near and
+which group each is of; and what that makes of a policy's bars and brokers.
 
 It says nothing of keys: those are in the signed roster of enrolled cameras
 (`verifying/roster_check.py`).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.core.policy.charter import Charter
-    from agent.core.policy.policy import Policy
+    from agent.core.policy.policy import Broker, Policy
     from agent.core.text.toml_document import Document
 
 MAX_CAMERAS = 20_000
@@ -39,6 +39,7 @@ class CameraTable(Section):
     near: Near
     mount: Literal["fixed", "vehicle"]
     road: Road | None = None
+    group: Identifier | None = None
 
 
 class RosterTable(Section):
@@ -55,7 +56,7 @@ class RosterCamera:
     """One camera.
 
     `stands`: where, for people; `near`: kinds of place; `road`: whose ground it stands on, None
-    where the roster does not say.
+    where the roster does not say. `group`: a district, or whatever brokers are named for; "": none.
     """
 
     id: str
@@ -63,6 +64,7 @@ class RosterCamera:
     near: frozenset[str]
     mount: str
     road: str | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class CameraRoster:
     def near(self, places: frozenset[str]) -> frozenset[str]:
         """The cameras at or near any of these kinds of place."""
         return frozenset(camera.id for camera in self.cameras.values() if camera.near & places)
+
+    def of(self, groups: frozenset[str]) -> frozenset[str]:
+        """The cameras of any of these groups."""
+        return frozenset(camera.id for camera in self.cameras.values() if camera.group in groups)
 
 
 def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRoster]:
@@ -108,6 +114,7 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
             frozenset(checked.near),
             checked.mount,
             checked.road,
+            checked.group or "",
         )
     return document, CameraRoster(
         head.city if head else "", cameras, hashlib.sha256(untrusted_text).hexdigest(), where
@@ -125,13 +132,22 @@ def parse_roster(untrusted_text: bytes, where: str) -> CameraRoster:
 
 
 def in_place(policy: Policy, charter: Charter, roster: CameraRoster) -> Policy:
-    """The policy with the charter's bars beside its own, and kinds of place turned into this
-    roster's cameras.
+    """The policy with the charter's bars beside its own, and kinds of place and brokers' groups
+    turned into this roster's cameras.
 
     This is what a camera obeys.
     """
     return replace(
-        policy, barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred))
+        policy,
+        barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred)),
+        brokers=served_by(policy, roster),
+    )
+
+
+def served_by(policy: Policy, roster: CameraRoster) -> tuple[Broker, ...]:
+    """The policy's brokers with their groups turned into the cameras of these."""
+    return tuple(
+        replace(one, cameras=roster.of(one.groups)) if one.groups else one for one in policy.brokers
     )
 
 
@@ -142,6 +158,20 @@ def look_up(bar: Bar, roster: CameraRoster) -> Bar:
     return replace(
         bar, cameras=(bar.cameras or frozenset()) | roster.near(bar.places), places=frozenset()
     )
+
+
+def require_broker(policy: Policy, camera: str) -> None:
+    """Refuse a policy whose brokers are all for other groups' cameras: nobody would hear this one.
+
+    Raises PolicyRefusedError. `policy`: as `in_place` made it.
+    """
+    if policy.brokers and not policy.brokers_of(camera):
+        raise PolicyRefusedError(
+            Reason.NO_BROKER_FOR_CAMERA,
+            f"every [[broker]] is for groups of which camera {camera!r} is none",
+            where="policy.toml",
+            fix="ask the city to correct its group in roster.toml, or a [[broker]]'s groups",
+        )
 
 
 def require_camera(policy: Policy, roster: CameraRoster, camera: str) -> None:

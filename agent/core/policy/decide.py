@@ -99,7 +99,7 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
             Reason.RETENTION_NOT_PERMITTED,
         ),
         (recipient is not None and not recipient.expired(now.utc), Reason.RECIPIENT_EXPIRED),
-        (policy.served(tags.recipient), Reason.NO_BROKER_FOR_RECIPIENT),
+        (policy.served(tags.recipient, tags.device), Reason.NO_BROKER_FOR_RECIPIENT),
     )
     return next((reason for holds, reason in checks if not holds), None)
 
@@ -168,7 +168,7 @@ def _deny_rule(
         return Reason.RECIPIENT_NOT_IN_POLICY
     if recipient.expired(circumstances.captured.utc):
         return Reason.RECIPIENT_EXPIRED
-    if not policy.served(rule.recipient):
+    if not policy.served(rule.recipient, circumstances.camera):
         return Reason.NO_BROKER_FOR_RECIPIENT
     if rule.rule in stopped:
         return Reason.FALSE_LEADS

@@ -78,7 +78,8 @@ class Broker:
     """One [[broker]], or one [[bundle_source]], which has no recipients.
 
     `host` serves SNI and the certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256
-    digests, 32 bytes each.
+    digests, 32 bytes each. `groups`: of cameras that it serves, by the roster; empty: it serves
+    every camera. `cameras`: those of these groups, once `camera_roster.in_place` has looked.
     """
 
     id: str
@@ -87,6 +88,14 @@ class Broker:
     ca: str
     spki_pins: frozenset[bytes]
     recipients: frozenset[str]
+    groups: frozenset[str] = frozenset()
+    cameras: frozenset[str] | None = None
+
+    def serves(self, camera: str) -> bool:
+        """Is it for this camera? Groups that nobody has looked up have no camera: what is not
+        known to be permitted is not permitted.
+        """
+        return not self.groups or (self.cameras is not None and camera in self.cameras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,8 @@ class Policy:
     `digest`: lower-case hex SHA-256 of the file's bytes. In force from `effective` up to, not
     including, `expires` (UTC dates).
 
-    `barred`: its own bars; those of the charter are added by `camera_roster.in_place`.
+    `barred`: its own bars; those of the charter are added by `camera_roster.in_place`. `brokers`:
+    of all cameras; which are for one, `brokers_of` says.
     """
 
     name: str
@@ -128,9 +138,13 @@ class Policy:
         """Is `at` (UTC) within [effective, expires)?"""
         return self.effective <= at.date() < self.expires
 
-    def served(self, recipient: str) -> bool:
-        """Does any broker carry reads to this recipient?"""
-        return any(recipient in broker.recipients for broker in self.brokers)
+    def brokers_of(self, camera: str) -> tuple[Broker, ...]:
+        """The only brokers that this camera may reach, in the policy's order."""
+        return tuple(broker for broker in self.brokers if broker.serves(camera))
+
+    def served(self, recipient: str, camera: str) -> bool:
+        """Does any broker carry this camera's reads to this recipient?"""
+        return any(recipient in broker.recipients for broker in self.brokers_of(camera))
 
     @property
     def surest_wanted(self) -> float:

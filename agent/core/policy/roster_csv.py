@@ -15,6 +15,7 @@ from agent.errors import ConfigError
 from agent.values import dataclass
 
 HEADER = ("id", "stands", "near", "mount")
+GROUP = "group"  # a fifth column, where brokers are for groups of cameras
 MAX_BYTES = 8 * 1024 * 1024
 MAX_ROWS = 20_000
 _MAX_LINE, _MAX_SHOWN = 120, 10
@@ -28,6 +29,7 @@ class RosterRow:
     stands: str
     near: tuple[str, ...]
     mount: str
+    group: str = ""
 
 
 def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]:
@@ -41,20 +43,21 @@ def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]
         raise ConfigError("is not UTF-8", where=where, fix="save it as CSV UTF-8") from None
     table = _table(text, where)
     header = tuple(cell.strip().lower() for cell in table[0]) if table else ()
-    if header != HEADER:
-        slips = (nearest(name, HEADER) for name in header if name not in HEADER)
+    if header not in {HEADER, (*HEADER, GROUP)}:
+        known = (*HEADER, GROUP)
+        slips = (nearest(name, known) for name in header if name not in known)
         meant = next((f"; did you mean `{name}`?" for name in slips if name), "")
         raise ConfigError(
             "its first line is not the header",
             where=f"{where}:1",
-            fix=f"begin with {','.join(HEADER)}{meant}",
+            fix=f"begin with {','.join(HEADER)}, and {GROUP} where you need it{meant}",
         )
     rows: list[RosterRow] = []
     faults: list[str] = []
     seen: dict[str, int] = {}
     for number, cells in enumerate(table[1 : MAX_ROWS + 2], 2):
         if any(cell.strip() for cell in cells):
-            row = _row([cell.strip() for cell in cells], number, seen, faults)
+            row = _row([cell.strip() for cell in cells], len(header), number, seen, faults)
             rows += [row] if row else []
     if len(rows) > MAX_ROWS:
         faults.append(f"more than {MAX_ROWS} cameras")
@@ -86,15 +89,18 @@ def _table(text: str, where: str) -> list[list[str]]:
         ) from None
 
 
-def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -> RosterRow | None:
+def _row(
+    cells: list[str], columns: int, line: int, seen: dict[str, int], faults: list[str]
+) -> RosterRow | None:
     """One camera; what is wrong with it goes to `faults`."""
-    if len(cells) != len(HEADER):
-        faults.append(f"line {line}: {len(cells)} columns instead of {len(HEADER)}")
+    if len(cells) != columns:
+        faults.append(f"line {line}: {len(cells)} columns instead of {columns}")
         return None
     name = cells[0]
     stands = cells[1]
     near = tuple(cells[2].replace("|", " ").split())
     mount = cells[3] or "fixed"
+    group = cells[4] if columns > len(HEADER) else ""
     before = len(faults)
     if IDENTIFIER.fullmatch(name) is None or len(name) > MAX_ID:
         faults.append(
@@ -114,5 +120,7 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
     ]
     if mount not in {"fixed", "vehicle"}:
         faults.append(f"line {line}: `mount` must be one of: fixed, vehicle")
+    if group and IDENTIFIER.fullmatch(group) is None:
+        faults.append(f"line {line}: `group` {group[:40]!a} is no identifier (a-z, 0-9 and -)")
     seen.setdefault(name, line)
-    return RosterRow(name, stands, near, mount) if len(faults) == before else None
+    return RosterRow(name, stands, near, mount, group) if len(faults) == before else None

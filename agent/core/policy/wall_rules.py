@@ -58,9 +58,9 @@ class Gates:
     sources: Listed = ()
 
 
-def gates(policy: Policy) -> Gates:
-    """What the policy lists."""
-    return Gates(_addresses(policy.brokers), _addresses(policy.bundle_sources))
+def gates(policy: Policy, camera: str) -> Gates:
+    """What the policy lists for this camera; `policy`: as `camera_roster.in_place` made it."""
+    return Gates(_addresses(policy.brokers_of(camera)), _addresses(policy.bundle_sources))
 
 
 def nftables(

@@ -187,6 +187,7 @@ _WHY = {
         "whatever a certificate authority signs."
     ),
     "broker.recipients": "A broker carries reads only of recipients that the policy lists.",
+    "broker.groups": "A camera reaches no broker of another group than its own.",
     "bundle_source": (
         "Cameras fetch their bundles from no address that the policy in force does not list."
     ),

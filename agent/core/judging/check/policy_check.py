@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.core.judging.check.charter_check import against_charter, against_roster, hands
 from agent.core.judging.check.finding import Because, Finding, at, malformed
+from agent.core.judging.check.group_check import against_groups
 from agent.core.judging.check.law_check import against_law
 from agent.core.judging.policy_draft import PLACEHOLDER_KEY, PLACEHOLDER_PIN
 from agent.core.policy.barring import barred_always
@@ -87,7 +88,7 @@ class Checked:
 
 def check_policy(policy: File, against: Against) -> Checked:
     """Everything that is wrong with a policy. Pure; raises nothing, whatever the bytes."""
-    document, _ = open_policy(policy.untrusted_text, policy.where)
+    document, parsed = open_policy(policy.untrusted_text, policy.where)
     found = [*malformed(document), *_notes(document, against)]
     charter_bars: tuple[Bar, ...] = ()
     roster: CameraRoster | None = None
@@ -97,6 +98,7 @@ def check_policy(policy: File, against: Against) -> Checked:
         found += [
             *malformed(roster_document),
             *against_roster(document, roster, ("release", "barred")),
+            *against_groups(document, parsed, roster, roster_document),
         ]
     if against.charter is not None:
         charter_document, charter = open_charter(

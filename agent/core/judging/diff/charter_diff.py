@@ -14,7 +14,7 @@ from agent.core.policy.schema.hotlist_rules import signer_named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.judging.explain.answers import Files
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.wire.holds.hold_rules import HoldRules
 
 GONE = "the charter no longer forbids {}"

@@ -12,8 +12,8 @@ from agent.values import dataclass, fields, replace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.judging.explain.answers import Files
     from agent.core.judging.explain.cited_lines import Cited, Source
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.policy.barring import Bar
     from agent.core.policy.policy import Policy, ReleaseRule
     from agent.core.policy.schema.witness_rules import WitnessRules
@@ -80,6 +80,7 @@ def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     yield from _head(old, new, touched)
     yield from _charter(old, new)
     yield from _brokers(old, new)
+    yield from _groups(old, new)
     yield from _sources(old, new)
     yield from _recipients(old, new, touched)
     yield from _rules(old, new, touched)
@@ -168,6 +169,25 @@ def _brokers(old: Files, new: Files) -> Iterator[Note]:
                     f"broker {name}: other {field}",
                     (_line(new.policy_lines, "broker", name, field),),
                 )
+
+
+def _groups(old: Files, new: Files) -> Iterator[Note]:
+    """Cameras that use other brokers, because the roster puts them into another group."""
+    lines = tuple(
+        new.policy_lines.cite("broker", index, "groups")
+        for index, table in new.policy_lines.tables("broker")
+        if "groups" in table
+    )
+    if not lines or old.roster is None or new.roster is None:
+        return
+    before, after = old.roster.cameras, new.roster.cameras
+    moved: dict[str, list[str]] = {}
+    for name in sorted(before.keys() & after.keys()):
+        if before[name].group != after[name].group:
+            moved.setdefault(after[name].group, []).append(name)
+    for group, names in sorted(moved.items()):
+        few = ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
+        yield Note(f"now of {f'group {group}' if group else 'no group'}: {few}", lines)
 
 
 def _sources(old: Files, new: Files) -> Iterator[Note]:

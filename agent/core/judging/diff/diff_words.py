@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from agent.core.judging.diff.comparison import Cell, Gain, Kept, Space
-    from agent.core.judging.explain.answers import Files
     from agent.core.judging.explain.cited_lines import Cited
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.judging.explain.provenance import Standing
     from agent.core.policy.charter import CharterFault
     from agent.core.policy.policy import Policy
@@ -237,6 +237,7 @@ class _Words:
             return
         if gain.kind in {Kind.CAMERA, Kind.HOURS}:
             yield from self._bar_lines(gain)
+            yield from self._group_lines(gain)
             rules = {
                 name: None
                 for name in rules
@@ -259,6 +260,18 @@ class _Words:
             )
             if any(bar.holds(camera, at) for camera, at in moments):
                 yield self._narrow.cite(bar.where, bar.line)
+
+    def _group_lines(self, gain: Gain) -> Iterator[Cited]:
+        """The brokers of the narrower side that are for other groups than where the wider one
+        releases.
+        """
+        obeyed, lines = self._narrow.obeyed, self._narrow.policy_lines
+        brokers = {broker.id: broker for broker in obeyed.brokers}
+        cameras = {cell[4] for cell in gain.cells if not obeyed.served(gain.recipient, cell[4])}
+        for index, table in lines.tables("broker"):
+            broker = brokers[str(table.get("id"))]
+            if cameras and broker.groups and gain.recipient in broker.recipients:
+                yield lines.cite("broker", index, "groups")
 
     def _end_lines(self, recipient: str) -> Iterator[Cited]:
         """The dates that moved."""

@@ -15,8 +15,8 @@ from agent.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.judging.explain.answers import Files
     from agent.core.judging.explain.cited_lines import Cited, Source
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 POLICY_LIMITS = (

@@ -10,22 +10,21 @@ from agent.core.judging.explain.explanation import Scope, grants, tally, whole_r
 from agent.core.judging.explain.law_notes import Law, law_on
 from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
 from agent.core.judging.explain.provenance import lapse_told
-from agent.core.policy.camera_roster import in_place
 from agent.core.reasons import Reason
 from agent.core.text.plain_words import plain_day
 from agent.core.wire.match_level import MatchLevel
-from agent.values import dataclass, replace
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from agent.core.judging.explain.cited_lines import Cited, Source
+    from agent.core.judging.explain.cited_lines import Cited
+    from agent.core.judging.explain.explained_files import Files
     from agent.core.judging.explain.explanation import Grant, Tally
     from agent.core.judging.explain.provenance import Standing
     from agent.core.policy.camera_roster import CameraRoster
     from agent.core.policy.charter import Charter
-    from agent.core.policy.jurisdiction import Profile
     from agent.core.policy.policy import Policy, ReleaseRule
 
 
@@ -86,44 +85,6 @@ class Explained:
     @property
     def grants(self) -> tuple[Grant, ...]:
         return tuple(grant for answer in self.answers for grant in answer.grants)
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A policy, its charter and its roster, as values and as lines; its jurisdiction's facts, which
-    bind no camera; and whether it was published (None: a draft).
-    """
-
-    policy: Policy
-    policy_lines: Source
-    charter: Charter | None = None
-    charter_lines: Source | None = None
-    roster: CameraRoster | None = None
-    profile: Profile | None = None
-    standing: Standing | None = None
-
-    @property
-    def obeyed(self) -> Policy:
-        """The policy as a camera obeys it: with the charter's bars, and kinds of place looked up.
-        Without a roster these bar every camera.
-        """
-        if self.charter is None:
-            return self.policy
-        if self.roster is None:
-            return replace(self.policy, barred=(*self.charter.barred, *self.policy.barred))
-        return in_place(self.policy, self.charter, self.roster)
-
-    def cite(self, where: str, line: int) -> Cited:
-        """A line of the charter or of the policy, by the file's name."""
-        charter = self.charter_lines
-        return (
-            charter if charter is not None and charter.where == where else self.policy_lines
-        ).cite_at(line)
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """The roster's cameras, in its order; none where there is no roster."""
-        return tuple(self.roster.cameras) if self.roster is not None else ()
 
 
 def explain(
@@ -274,7 +235,7 @@ class _Teller:
                 says,
                 tuple(self._of_rule(rule.rule, "purpose") for rule in rules),
             )
-        if not self._policy.served(recipient):
+        if not any(recipient in broker.recipients for broker in self._policy.brokers):
             lines = tuple(
                 self._lines.cite("broker", index, "recipients")
                 for index, _ in self._lines.tables("broker")
@@ -364,7 +325,26 @@ class _Teller:
                 f"the policy is not in force on {plain_day(day)}",
                 (self._lines.cite("effective"), self._lines.cite("expires")),
             )
+        if reason is Reason.NO_BROKER_FOR_RECIPIENT:
+            return self._of_groups(rule)
         return Obstacle(reason, says, tuple(self._of_rule(rule.rule, key) for key in keys))
+
+    def _of_groups(self, rule: ReleaseRule) -> Obstacle:
+        """Some broker carries this rule's reads, and none of those is for a camera that was asked
+        about.
+        """
+        lines, unknown = [], " (no roster says of which group each is)"
+        for index, table in self._lines.tables("broker"):
+            if "groups" in table and rule.recipient in table.get("recipients", ()):
+                lines.append(self._lines.cite("broker", index, "groups"))
+        cameras = [
+            camera
+            for camera in self._scope.probed_cameras
+            if rule.at(camera) and not self._files.obeyed.served(rule.recipient, camera)
+        ]
+        which = _few(cameras) if self._scope.cameras else f"any camera{unknown}"
+        says = f'rule "{rule.rule}": no broker for the group of {which} carries its readings'
+        return Obstacle(Reason.NO_BROKER_FOR_RECIPIENT, says, tuple(lines))
 
     def _rests_on(self, grant: Grant) -> Iterator[Cited]:
         """The lines that allow it: rule, recipient, broker."""
@@ -384,6 +364,8 @@ class _Teller:
         for index, table in self._lines.tables("broker"):
             if table.get("id") in grant.brokers:
                 yield self._lines.cite("broker", index, "recipients")
+                if "groups" in table:
+                    yield self._lines.cite("broker", index, "groups")
 
     def _of_rule(self, rule: str, key: str) -> Cited:
         return self._lines.cite("release", self._rule_index[rule], key)

@@ -129,14 +129,15 @@ class Grant:
 
 
 def alike(cameras: Iterable[str], *policies: Policy) -> Mapping[str, tuple[str, ...]]:
-    """The cameras that no rule and no bar of these policies tells apart, each group under its
-    first.
+    """The cameras that no rule, no bar and no broker of these policies tells apart, each group
+    under its first.
     """
     groups: dict[tuple[bool, ...], list[str]] = {}
     for camera in cameras:
         rules = (rule.at(camera) for policy in policies for rule in policy.releases)
         bars = (bar.covers(camera) for policy in policies for bar in policy.barred)
-        groups.setdefault((*rules, *bars), []).append(camera)
+        served = (one.serves(camera) for policy in policies for one in policy.brokers)
+        groups.setdefault((*rules, *bars, *served), []).append(camera)
     return {group[0]: tuple(group) for group in groups.values()}
 
 
@@ -247,7 +248,9 @@ def _grant(policy: Policy, rule: ReleaseRule, cells: set[Cell]) -> Grant:
         since=policy.effective,
         until=min(policy.expires, policy.recipients[rule.recipient].expires),
         brokers=tuple(
-            broker.id for broker in policy.brokers if rule.recipient in broker.recipients
+            broker.id
+            for broker in policy.brokers
+            if rule.recipient in broker.recipients and any(map(broker.serves, times))
         ),
         max_false_leads=rule.max_false_leads,
     )

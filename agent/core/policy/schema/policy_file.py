@@ -240,4 +240,5 @@ def _broker(table: BrokerTable) -> Broker:
         ca=table.ca,
         spki_pins=frozenset(table.spki_pins),
         recipients=frozenset(table.recipients),
+        groups=frozenset(table.groups or ()),
     )

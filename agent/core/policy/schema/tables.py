@@ -76,6 +76,7 @@ class BrokerTable(Section):
     ca: CaFile
     spki_pins: Annotated[list[Pin], Length(min_length=1, max_length=16)]
     recipients: Identifiers
+    groups: Identifiers | None = None
 
 
 class BundleSourceTable(Section):
