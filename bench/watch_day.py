@@ -77,7 +77,7 @@ def played(day: Day) -> None:
     """The line over the whole day."""
     detector, reader = load_vision(1)
     tracker, counts = Tracker(), Counts()
-    looking, reading = on_a_stream(detector, reader, tracker.known)
+    looking, reading = on_a_stream(detector, reader, tracker)
     line = unsealing_line(looking, reading, tracker, day, counts)
     seen = START
 

@@ -88,7 +88,7 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     tracker = Tracker()
     tracker.wait_for(policy.surest_wanted)
     looking, reading = (
-        (detector, reader) if watch.stills else on_a_stream(detector, reader, tracker.known)
+        (detector, reader) if watch.stills else on_a_stream(detector, reader, tracker)
     )
     orders = orders_for(watch, policy)
     return pipeline.Line(

@@ -28,6 +28,9 @@ EARLY = 0.08  # what is less likely at the first look gets no second
 # Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's.
 # Either alone keeps more of what is no plate.
 PROPOSER_COUNTS = 0.5
+# On a stream, a proposal on a known plate's place is that plate from this confidence on. Where it
+# has gone, or something has come before it, less is proposed, and the aligner is asked.
+FOLLOWED_FROM = 0.2
 # What looks only half like a plate must be legible to be one: chance × (text's confidence +
 # LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
@@ -75,11 +78,18 @@ class AligningDetector:
         self._threshold = threshold
         self._known = known
 
-    def following(self, known: Known) -> "AligningDetector":
-        """The same, for one stream of frames: a box that is known without reading it gets one look,
-        which is enough to follow it.
+    def following(self, known: Known, proposer: PlateDetector | None = None) -> "AligningDetector":
+        """The same, for one stream of frames, perhaps with another proposer.
+
+        A proposal that is known without reading it needs no look, its upright box is enough to
+        follow it; one that turns out to be known at the first look needs no second.
         """
-        return AligningDetector(self._proposer, self._session, self._threshold, known)
+        return AligningDetector(proposer or self._proposer, self._session, self._threshold, known)
+
+    @property
+    def proposer(self) -> PlateDetector:
+        """Whose proposals are aligned."""
+        return self._proposer
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and
@@ -109,8 +119,11 @@ class AligningDetector:
     def _align(self, frame: Frame, proposals: Sequence[PlateBox]) -> list[PlateBox]:
         # The second look starts where the first one ended: it halves what is left of the corners'
         # error.
-        enough, likely = list[PlateBox](), list[PlateBox]()
-        for plate, proposal in self._look(frame.image, proposals, EARLY):
+        enough, new, likely = list[PlateBox](), list[PlateBox](), list[PlateBox]()
+        for one in proposals:
+            followed = one.confidence >= FOLLOWED_FROM and self._known(frame, one) is not None
+            (enough if followed else new).append(one)
+        for plate, proposal in self._look(frame.image, new, EARLY):
             if plate.confidence >= self._threshold and self._known(frame, plate) is not None:
                 enough.append(plate)
             else:

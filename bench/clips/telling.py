@@ -98,7 +98,7 @@ def told_by_our_line(
 ) -> Told:
     """What `watch` would have matched against its list."""
     listener = Listener(clip, reader, tracker or Tracker())
-    looking, reading = on_a_stream(detector, listener, listener.known)
+    looking, reading = on_a_stream(detector, listener, listener)
     line = unsealing_line(looking, reading, listener, listener, Counts())
     pipeline.watch(line, listener.frames(), lambda: None)
     return listener.told

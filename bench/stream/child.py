@@ -96,7 +96,7 @@ def eyes(tracker):
         on_a_stream = found("on_a_stream", "agent.vision.stream.on_a_stream")
     except ModuleNotFoundError:
         return detector, reader
-    return on_a_stream(detector, reader, tracker.known)
+    return on_a_stream(detector, reader, tracker)
 
 
 def our_line(reel):

@@ -10,6 +10,7 @@ import pytest
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
 from agent.vision.aligner import (
+    FOLLOWED_FROM,
     INPUT_HEIGHT_PX,
     INPUT_WIDTH_PX,
     AligningDetector,
@@ -103,27 +104,47 @@ def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
     assert len(session.fed) == 1
 
 
-@pytest.mark.parametrize(("known", "looks"), [(True, 1), (False, 2)])
-def test_on_a_stream_one_look_is_enough_for_a_plate_that_is_known(monkeypatch, known, looks):
-    session, asked = ScriptedSession(monkeypatch), []
+def test_on_a_stream_a_known_plate_is_followed_without_a_look(monkeypatch):
+    session, proposal = ScriptedSession(monkeypatch), upright(190, 95, 100, 60)
+    detector = AligningDetector(Proposer(proposal), session)
+    assert detector.following(lambda *_: "its read").find_plates(frame()) == (proposal,)
+    assert session.fed == []
 
-    def tracker(_frame, box):
-        asked.append(box)
-        return "its read" if known else None
 
+def test_on_a_stream_what_is_not_known_gets_two_looks(monkeypatch):
+    session = ScriptedSession(monkeypatch)
     detector = AligningDetector(Proposer(upright(190, 95, 100, 60)), session)
-    (found,) = detector.following(tracker).find_plates(frame())
-    assert len(session.fed) == looks
-    assert len(asked) == 1
+    (found,) = detector.following(lambda *_: None).find_plates(frame())
+    assert np.allclose(found.corners, PLATE, atol=0.01)
+    assert len(session.fed) == 2
+
+
+def test_on_a_stream_one_look_is_enough_for_what_it_shows_to_be_known(monkeypatch):
+    """The proposal lay too far off to be known."""
+    session, proposal = ScriptedSession(monkeypatch), upright(190, 95, 100, 60)
+    detector = AligningDetector(Proposer(proposal), session).following(
+        lambda _, box: None if box is proposal else "its read"
+    )
+    (found,) = detector.find_plates(frame())
+    assert len(session.fed) == 1
     assert found.confidence >= 0.5
 
 
-def test_a_known_place_that_hardly_looks_like_a_plate_gets_a_second_look(monkeypatch):
+def test_a_known_place_that_is_hardly_proposed_and_hardly_a_plate_is_none(monkeypatch):
     """It has gone, or something has come before it."""
-    session = ScriptedSession(monkeypatch, chances=((0.15, 0.1),))
-    detector = AligningDetector(Proposer(upright(190, 95, 100, 60)), session)
+    session = ScriptedSession(monkeypatch, chances=((0.5, 0.1),))
+    doubtful = upright(190, 95, 100, 60, confidence=FOLLOWED_FROM - 0.01)
+    detector = AligningDetector(Proposer(doubtful), session)
     assert detector.following(lambda *_: "its read").find_plates(frame()) == ()
     assert len(session.fed) == 2
+
+
+def test_another_proposer_may_propose_on_a_stream(monkeypatch):
+    session, proposal = ScriptedSession(monkeypatch), upright(190, 95, 100, 60)
+    detector = AligningDetector(Proposer(), session)
+    assert detector.following(lambda *_: "its read", Proposer(proposal)).find_plates(frame()) == (
+        proposal,
+    )
 
 
 def test_what_is_hardly_a_plate_is_dropped_after_two(monkeypatch):

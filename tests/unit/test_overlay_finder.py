@@ -66,6 +66,15 @@ def test_a_parked_car_s_plate_is_none(picture):
     assert found(MIDDLE, [picture(number) for number in range(40)]) == [frozenset()] * 40
 
 
+def test_what_moves_takes_no_place_in_memory():
+    finder = OverlayFinder(
+        FakeDetector(lambda seen: [FakePlate("TEST123", box=(10 + 2 * seen.sequence, 60, 9, 5))])
+    )
+    for number in range(20):
+        finder.find_plates(Frame(scene(0, MIDDLE), instant(number / 5), number))
+    assert finder._places == []
+
+
 def test_plates_at_other_places_are_none_though_an_overlay_is_there():
     finder = OverlayFinder(
         FakeDetector(
@@ -84,7 +93,7 @@ def test_plates_at_other_places_are_none_though_an_overlay_is_there():
 
 def test_memory_is_bounded():
     finder = OverlayFinder(
-        FakeDetector(lambda seen: [FakePlate("TEST123", box=(10 + seen.sequence, 60, 9, 5))])
+        FakeDetector(lambda seen: [FakePlate("TEST123", box=(10 + seen.sequence // 2, 60, 9, 5))])
     )
     for number in range(200):
         finder.find_plates(Frame(scene(0, MIDDLE), instant(number / 5), number))

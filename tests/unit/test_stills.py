@@ -62,6 +62,17 @@ def test_a_plate_that_lies_is_read_turned_and_told_where_it_lies(degrees):
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("shape", [(5, 7, 3), (6, 4), (1, 1, 3)], ids=["colour", "grey", "pixel"])
+@pytest.mark.parametrize("step", [1, -1], ids=["whole", "a view"])
+def test_each_pixel_is_turned_whole(shape, degrees, step):
+    (frame,) = frames(1)
+    image = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)[..., ::step]
+    got = turned(replace(frame, image=image), degrees).image
+    assert got.flags.c_contiguous
+    assert (got == np.rot90(image, -degrees // 90)).all()
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_there_and_back_is_the_same_place(degrees):
     given = taken(0)
     there = turned(given, degrees)

@@ -89,3 +89,44 @@ def test_a_read_that_contradicts_is_followed_by_others(other):
     tracker, seen = followed()
     tracker.add(frame(20, 1.1), [replace(read(other), captured=frame(0, 1.1).captured)])
     assert known(tracker, seen, 1.2) is None
+
+
+def unsure(*, reads):
+    """A tracker that has read a moving plate so often, 15 times a second, never surely."""
+    tracker = Tracker()
+    for number in range(reads):
+        seen = read("TST1001", x=100.0 + 20.0 * number, confidence=0.6)
+        at = number / 15
+        tracker.add(frame(number, at), [replace(seen, captured=frame(0, at).captured)])
+    return tracker, read("TST1001", x=100.0 + 20.0 * reads)
+
+
+def test_what_does_not_get_sure_is_read_in_every_third_of_15_frames():
+    reads = NUMBERS.often
+    tracker, seen = unsure(reads=reads)
+    found = known(tracker, seen, reads / 15)
+    assert found is not None
+    tracker.add(frame(reads, reads / 15), [found])
+    seen = read("TST1001", x=seen.box.box[0] + 20.0)
+    assert known(tracker, seen, (reads + 1) / 15) is not None
+    tracker.add(frame(reads + 1, (reads + 1) / 15), [known(tracker, seen, (reads + 1) / 15)])
+    seen = read("TST1001", x=seen.box.box[0] + 20.0)
+    assert known(tracker, seen, (reads + 2) / 15) is None
+
+
+def test_until_then_it_is_read_in_every_frame():
+    reads = NUMBERS.often - 1
+    assert known(*unsure(reads=reads), reads / 15) is None
+
+
+@pytest.mark.parametrize(("x", "awaited"), [(105.0, True), (400.0, False)])
+def test_a_vehicle_is_awaited_where_it_was(x, awaited):
+    tracker, seen = followed()
+    box = replace(seen.box, box=(x, *seen.box.box[1:]))
+    assert tracker.awaits(frame(99, 1.1), box) is awaited
+
+
+def test_what_was_not_in_the_last_frame_is_not_awaited():
+    tracker, seen = followed()
+    tracker.add(frame(20, 1.1), [])
+    assert not tracker.awaits(frame(99, 1.2), seen.box)

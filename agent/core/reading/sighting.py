@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Limit
 from agent.core.time.instant import Instant
-from agent.values import dataclass
+from agent.values import dataclass, replace
 
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
@@ -52,6 +52,16 @@ class PlateBox:
     least_text: float = 0.0
     whole: bool = False
     limits: frozenset[Limit] = frozenset()
+
+    def moved_to(self, box: tuple[float, float, float, float]) -> "PlateBox":
+        """The same plate where its upright box is that one."""
+        (x, y, width, height), (new_x, new_y, new_width, new_height) = self.box, box
+        across, down = new_width / max(width, 1e-6), new_height / max(height, 1e-6)
+        first, second, third, fourth = (
+            (new_x + (corner_x - x) * across, new_y + (corner_y - y) * down)
+            for corner_x, corner_y in self.corners
+        )
+        return replace(self, box=box, corners=(first, second, third, fourth))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,8 @@ class Tracking:
     `max_wait_s`: a readable track that never gets sure is told as it is. `widths_per_s`: how many
     plate widths a vehicle can move in a second. `passing_s`, `standing_s`, `max_told`: of
     `told.Remembered`. `known_gap_s`: a told text is known unread only so short after it was seen;
-    `known_s`: and after it was read; `standing_known_s`: the same of one that stands and is not
-    told yet.
+    `known_s`: and after it was read; `often_known_s`: the same of one that is not told yet after
+    `often` reads; `standing_known_s`: and that stands.
     """
 
     gap_s: float = 2.0
@@ -67,6 +67,8 @@ class Tracking:
     max_told: int = 256
     known_gap_s: float = 0.5
     known_s: float = 2.0
+    often: int = 8
+    often_known_s: float = 0.19
     standing_known_s: float = 0.5
 
 
@@ -134,22 +136,45 @@ class Tracker:
         """
         now, numbers = frame.captured.utc, self._numbers
         for one in self._followed:
-            read = one.best if one.settled else self._exhausted(one)
-            unread = timedelta(seconds=numbers.known_s if one.settled else numbers.standing_known_s)
+            read, unread_s = self._silent(one)
             if (
                 read is not None
                 and one.motion.at == self._now
                 and 0 <= (now - one.motion.at).total_seconds() <= numbers.known_gap_s
-                and now - one.read_at < unread
+                and now - one.read_at < timedelta(seconds=unread_s)
                 and overlap(one.motion.expected(now), box.box) >= KNOWN_OVERLAP
             ):
                 return replace(read, box=box)
         return None
 
-    def _exhausted(self, one: Followed) -> PlateRead | None:
-        """The last read of a vehicle that stands and that more reads will not make surer."""
-        often = len(one.reads) >= self._numbers.max_reads
-        return one.reads[-1] if often and one.motion.stood else None
+    def awaits(self, frame: Frame, box: PlateBox) -> bool:
+        """May a box of the next frame be a vehicle that was just seen?"""
+        now = frame.captured.utc
+        return any(
+            one.motion.at == self._now and one.motion.fits(box.box, now) for one in self._followed
+        )
+
+    def coasted(self, frame: Frame) -> list[PlateBox]:
+        """Where the vehicles of the last frame should be in this one, as far as that is inside."""
+        now, (height, width) = frame.captured.utc, frame.image.shape[:2]
+        return [
+            one.best.box.moved_to(one.motion.expected(now))
+            for one in self._followed
+            if one.motion.at == self._now and not one.motion.leaves((height, width), now)
+        ]
+
+    def _silent(self, one: Followed) -> tuple[PlateRead | None, float]:
+        """A read that stands for the vehicle while its plate is not read, and for how many seconds
+        that may be. Only of one that was told, or that was read often and did not get sure.
+        """
+        numbers = self._numbers
+        if one.settled:
+            return one.best, numbers.known_s
+        if len(one.reads) < numbers.often:
+            return None, 0.0
+        return one.reads[
+            -1
+        ], numbers.standing_known_s if one.motion.stood else numbers.often_known_s
 
     def finish(self) -> list[Track]:
         """The frames are over: every track that was not told yet."""

@@ -37,10 +37,11 @@ class FollowingReader:
         """The box's text, as far as possible without reading it."""
         if frame.sequence != self._sequence:
             self._before, self._now, self._sequence = self._now, [], frame.sequence
+        standing = next((one for one in self._before if one.box is box), None)
         known = self._known(frame, box)
         if known is not None:
+            self._now += [standing] if standing else []  # it still counts as read so often
             return known
-        standing = next((one for one in self._before if one.box is box), None)
         if standing is None:
             standing = _Standing(box, self._reader.read(frame, box), 1)
         elif standing.times < READS_A_LOOK:

@@ -65,23 +65,37 @@ class OverlayFinder:
     def __init__(self, detector: PlateDetector) -> None:
         self._detector = detector
         self._places: list[_Place] = []
+        # The last look. Only what stands in the same place twice is worth a place in memory.
+        self._before: list[Box] = []
+        self._grey: Image | None = None
 
     def find_plates(self, frame: Frame) -> Sequence[PlateBox]:
         """What the other finds."""
-        found = self._detector.find_plates(frame)
-        grey = luminance(frame.image) if found else frame.image
-        return [self._judged(box, grey) for box in found]
+        grey = luminance(frame.image)  # once, for the detector as well
+        found = self._detector.find_plates(replace(frame, image=grey))
+        judged = [self._judged(box, grey) for box in found]
+        self._before, self._grey = [box.box for box in found], grey
+        return judged
 
     def _judged(self, box: PlateBox, grey: Image) -> PlateBox:
         place = next((one for one in self._places if _stands(one.box, box.box)), None)
+        place = place or self._place(box.box)
         if place is None:
-            place = _Place(box.box, inside(grey, box.box), sides(grey, box.box))
-            self._places = [*self._places[-MOST + 1 :], place]
-        elif len(place.scenes) < SCENES:
+            return box
+        if len(place.scenes) < SCENES:
             place.look(grey)
         if len(place.scenes) < SCENES:
             return box
         return replace(box, limits=box.limits | {Limit.OVERLAY})
+
+    def _place(self, box: Box) -> _Place | None:
+        """A new place, as the last look saw it; None for what is new or moves."""
+        before = next((one for one in self._before if _stands(one, box)), None)
+        if before is None or self._grey is None:
+            return None
+        place = _Place(before, inside(self._grey, before), sides(self._grey, before))
+        self._places = [*self._places[-MOST + 1 :], place]
+        return place
 
 
 def _stands(one: Box, other: Box) -> bool:

@@ -88,8 +88,12 @@ class Motion:
             self.known
             and (now - self.at).total_seconds() >= LEFT_S
             and _inside(centre(self.box), size)
-            and not _inside(centre(self.expected(now)), size)
+            and self.leaves(size, now)
         )
+
+    def leaves(self, size: tuple[int, int], now: datetime) -> bool:
+        """Does its motion lead out of a picture of this height and width (px)?"""
+        return not _inside(centre(self.expected(now)), size)
 
     @property
     def stood(self) -> bool:
