@@ -7,7 +7,6 @@ Typer is a third of what `status` costs, and is loaded where a line needs it
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -101,6 +100,8 @@ def _own_fault(error: Exception) -> PlatewardenError:
     """What nobody foresaw, by class and place: its text, and a traceback's, could hold a plate
     (P9).
     """
+    import traceback
+
     last = traceback.extract_tb(error.__traceback__)[-1]
     return PlatewardenError(
         "stopped by a fault of its own: "

@@ -90,12 +90,18 @@ def watched(build, folder):
         while ready < 2:
             ready += notify.recv(4096) == b"READY=1"
         wall_s = time.monotonic() - begun
-        times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        cpu_s = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+        cpu_s = time.clock_gettime(cpu_clock(process.pid))
         process.send_signal(signal.SIGTERM)
         process.wait(READY_S)
     Path(address).unlink()
     return cpu_s, wall_s
+
+
+def cpu_clock(pid):
+    """The clock of a process's CPU time, in nanoseconds (clock_getcpuclockid(3)): what /proc tells
+    is in hundredths of a second.
+    """
+    return (~pid << 3) | 2
 
 
 def one_round(build, folder):

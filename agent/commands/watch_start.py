@@ -1,5 +1,6 @@
 """Starts the camera side, without typer: a camera that starts again is blind until it is ready."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,11 +19,17 @@ def start(
     as_json: bool = False,
 ) -> None:
     """Watch until the source ends or a signal comes. Raises PlatewardenError."""
+    # numpy's BLAS starts a thread for each core when it is loaded, and the line multiplies no
+    # matrices with it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.disable()  # what is loaded here stays
     from agent import settings
     from agent.core.log.closing_words import watch_words
     from agent.host.teller import Teller
     from agent.sides import watch as watch_side
 
+    gc.freeze()
+    gc.enable()
     loaded = settings.load(config)
     warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
     teller = Teller("watch", quiet=quiet)

@@ -45,14 +45,6 @@ MOST_LIKELY = 0.9999  # a lead is never a fact (P10), whoever made the camera
 MAX_CROP_PIXELS = 1 << 20  # ours are at most 640 wide; a viewer needs a few megabytes for these
 _ROUNDING = 0.001  # nine numbers, each rounded to four digits
 _WHERE = "content"
-# What the key is derived for (RFC 7518 4.6.2): its algorithm, no names of parties, 256 bits.
-_KDF_OTHER_INFO = b"".join(
-    (
-        len(sealed_read.ALGORITHM).to_bytes(4, "big") + sealed_read.ALGORITHM.encode(),
-        bytes(4) + bytes(4),
-        (8 * KEY_BYTES).to_bytes(4, "big"),
-    )
-)
 _PLATE_MEMBERS = (
     "plate",
     "confidence",
@@ -244,7 +236,9 @@ def _unwrapped(compact: bytes, key: X25519PrivateKey) -> bytes:
     header, wrapped, *_ = compact.split(b".")
     epk = parse_object(from_checked_b64url(header), "encryption header")["epk"]
     ephemeral = X25519PublicKey.from_public_bytes(parse_public_jwk(epk, "X25519", "`epk`"))
-    derived = ConcatKDFHash(SHA256(), KEY_BYTES, _KDF_OTHER_INFO).derive(key.exchange(ephemeral))
+    derived = ConcatKDFHash(SHA256(), KEY_BYTES, sealed_read.KDF_OTHER_INFO).derive(
+        key.exchange(ephemeral)
+    )
     return aes_key_unwrap(derived, from_checked_b64url(wrapped))
 
 

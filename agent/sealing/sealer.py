@@ -2,19 +2,22 @@
 with the device key (docs/ref/sealed-read.md).
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jwe, jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
-from joserfc.registry import HeaderParameter
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
-from agent.core.text.strict_json import public_jwk
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import KEY_BYTES, public_jwk
 from agent.core.wire import epochs, sealed_read
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
@@ -38,7 +41,7 @@ class Sealer:
         versions: Versions = VERSIONS,
     ) -> None:
         self._device = device_id
-        self._signing_key = OKPKey.import_key(signing_key)
+        self._signing_key = signing_key
         self._key_lists, self._versions = dict(key_lists), versions
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
@@ -83,7 +86,7 @@ class Sealer:
             content = padded_payload(sighting, release, tags.version)
             sealed = encrypt(tags, raw_key, content, self._versions)
             return sealed_read.join(sealed, *sign(self._device, self._signing_key, sealed))
-        except (JoseError, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             # Only the kind of error: a foreign message could quote what was being sealed.
             raise PlatewardenError(
                 f"sealing failed ({type(error).__name__})",
@@ -112,29 +115,30 @@ def common_version(keys: epochs.EpochKeys, versions: Versions = VERSIONS) -> int
 def encrypt(tags: Tags, raw_key: bytes, plaintext: bytes, versions: Versions = VERSIONS) -> bytes:
     """The compact JWE with the tags in its protected header; a fresh content key, nonce and
     ephemeral key each time.
+
+    ECDH-ES+A256KW over X25519 (RFC 7518 4.6, RFC 8037 3.2), A256GCM (RFC 7518 5.3). Raises
+    ValueError for a key with which everybody would share one secret (RFC 7748 6.1).
     """
-    registry = jwe.JWERegistry(
-        header_registry={sealed_read.TAGS_HEADER: HeaderParameter("tags", _any_value)},
-        algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION],
-    )
-    key = OKPKey.import_key(dict(public_jwk("X25519", raw_key)))
-    return jwe.encrypt_compact(
-        sealed_read.jwe_header(tags, versions), plaintext, key, registry=registry
-    ).encode("ascii")
+    ephemeral = X25519PrivateKey.generate()
+    shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(raw_key))
+    wrapping_key = ConcatKDFHash(SHA256(), KEY_BYTES, sealed_read.KDF_OTHER_INFO).derive(shared)
+    epk = public_jwk("X25519", ephemeral.public_key().public_bytes_raw())
+    header = _segment({**sealed_read.jwe_header(tags, versions), "epk": epk})
+    content_key = AESGCM.generate_key(8 * KEY_BYTES)
+    nonce = secrets.token_bytes(sealed_read.IV_BYTES)
+    sealed = AESGCM(content_key).encrypt(nonce, plaintext, header.encode("ascii"))
+    ciphertext, tag = sealed[: -sealed_read.AUTH_TAG_BYTES], sealed[-sealed_read.AUTH_TAG_BYTES :]
+    segments = (aes_key_wrap(wrapping_key, content_key), nonce, ciphertext, tag)
+    return ".".join((header, *map(b64url, segments))).encode("ascii")
 
 
-def sign(device: str, key: OKPKey, payload: bytes) -> tuple[str, str]:
+def sign(device: str, key: Ed25519PrivateKey, payload: bytes) -> tuple[str, str]:
     """The detached JWS (RFC 7797) over exactly `payload`: protected header and signature, both
     base64url.
     """
-    signed = jws.serialize_json(
-        {"protected": sealed_read.jws_header(device)},
-        payload,
-        key,
-        algorithms=[sealed_read.SIGNATURE_ALGORITHM],
-    )
-    return str(signed["protected"]), str(signed["signature"])
+    header = _segment(sealed_read.jws_header(device))
+    return header, b64url(key.sign(f"{header}.".encode("ascii") + payload))
 
 
-def _any_value(_value: object) -> None:
-    """The sealer has checked the tags."""
+def _segment(header: Mapping[str, object]) -> str:
+    return b64url(json.dumps(header, separators=(",", ":")).encode())

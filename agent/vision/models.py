@@ -6,13 +6,12 @@ can load what they like; the package's signature guards both.
 """
 
 import hashlib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
 
 from onnxruntime import InferenceSession
 
+import models
 from agent.core.text.schema.notes import Between, By, Form, MisfitError, as_tuple
 from agent.core.text.schema.section import Section
 from agent.core.text.schema_words import first_fault
@@ -126,15 +125,15 @@ def model_entry(
     return listed[name]
 
 
-def _folder(models_dir: Path | None) -> Traversable:
-    return models_dir if models_dir is not None else files("models")
+def _folder(models_dir: Path | None) -> Path:
+    return models_dir if models_dir is not None else Path(models.__path__[0])
 
 
-def _where(folder: Traversable, name: str) -> str:
+def _where(folder: Path, name: str) -> str:
     return str(folder.joinpath(name))
 
 
-def _read(folder: Traversable, name: str, most_bytes: int) -> bytes:
+def _read(folder: Path, name: str, most_bytes: int) -> bytes:
     """The whole file, but never more than one byte beyond `most_bytes`: a huge file is refused, not
     swallowed.
     """

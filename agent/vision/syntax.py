@@ -9,8 +9,8 @@ the ties that pixels leave open, O against 0 and I against 1.
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from operator import mul
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,6 @@ def formats() -> dict[str, dict[str, float]]:
     from.
     """
     shares: dict[str, dict[str, float]] = json.loads(
-        files("agent.vision").joinpath("formats.json").read_text(encoding="utf-8")
+        Path(__file__).with_name("formats.json").read_text(encoding="utf-8")
     )
     return shares

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joserfc import jwe
+from joserfc import jwe, jws
 from joserfc.jwk import OKPKey
 from joserfc.registry import HeaderParameter
 
@@ -20,10 +20,11 @@ from agent.core.policy.policy import Match
 from agent.core.reading.plate_text import PlateText
 from agent.core.text.encoding import b64url, from_b64url
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.sealed_read import SealedRead, join, jwe_header, jws_header, pad
 from agent.core.wire.test_plate import plate_for
-from agent.errors import EnvelopeRefusedError
+from agent.errors import EnvelopeRefusedError, PlatewardenError
 from agent.receiver.opener import Opener, _decrypt_jwe, parse_content
+from agent.sealing.sealer import Sealer, encrypt, sign
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
 from tests.support.contents import CONTENT, ODD_CONTENTS, ODD_TEXTS, jpeg, sealed_content
@@ -262,20 +263,58 @@ class TestShowing:
         assert "plate" not in lead_display.as_json(opened)
 
 
-def by_the_library(compact, key):
-    """The oracle."""
-    registry = jwe.JWERegistry(
+def registry():
+    """Of the oracle, joserfc: the headers that we write, and long ones."""
+    known = jwe.JWERegistry(
         header_registry={"alpr": HeaderParameter("tags", lambda _value: None)},
         algorithms=["ECDH-ES+A256KW", "A256GCM"],
     )
-    registry.max_protected_header_length = registry.max_ciphertext_length = 65_536
-    return jwe.decrypt_compact(compact, OKPKey.import_key(key), registry=registry).plaintext
+    known.max_protected_header_length = known.max_ciphertext_length = 65_536
+    return known
 
 
-def test_our_decryption_gives_what_the_library_gives():
+def test_the_library_opens_what_we_seal():
     key = PARTIES.epochs[SEALED.tags.epoch]
     compact = SEALED.wire.partition(b"\n")[0]
-    assert _decrypt_jwe(compact, key) == by_the_library(compact, key)
+    opened = jwe.decrypt_compact(compact, OKPKey.import_key(key), registry=registry())
+    assert _decrypt_jwe(compact, key) == opened.plaintext
+    assert json.loads(opened.plaintext)["plate"] == PLATE
+
+
+def test_we_open_what_the_library_seals():
+    key, plaintext = PARTIES.epochs[SEALED.tags.epoch], pad(json.dumps(CONTENT).encode())
+    public = OKPKey.import_key(key.public_key())
+    compact = jwe.encrypt_compact(jwe_header(SEALED.tags), plaintext, public, registry=registry())
+    wire = join(compact.encode(), *sign(DEVICE, PARTIES.device_key, compact.encode()))
+    assert opener().open(wire).plate.text.value == PLATE
+
+
+def test_the_library_checks_what_we_sign_and_signs_the_same():
+    compact, _, second = SEALED.wire.partition(b"\n")
+    protected, _, signature = second.decode().partition("..")
+    key = OKPKey.import_key(PARTIES.device_key)
+    signed = {"protected": protected, "signature": signature}
+    checked = jws.deserialize_json(
+        {**signed, "payload": compact.decode()}, key, algorithms=["Ed25519"]
+    )
+    assert checked.payload == compact
+    theirs = jws.serialize_json(
+        {"protected": jws_header(DEVICE)}, compact, key, algorithms=["Ed25519"]
+    )
+    assert {name: theirs[name] for name in signed} == signed
+
+
+def test_the_same_read_sealed_again_has_fresh_keys_and_a_fresh_nonce():
+    key = PARTIES.epochs[SEALED.tags.epoch].public_key().public_bytes_raw()
+    once, again = (encrypt(SEALED.tags, key, pad(b"{}")).split(b".") for _ in range(2))
+    assert [a == b for a, b in zip(once, again, strict=True)] == [False] * 5
+
+
+def test_nothing_is_sealed_to_a_key_with_which_everybody_shares_a_secret():
+    everybodys = {day: bytes(32) for day in PARTIES.epochs}
+    keys = dataclasses.replace(PARTIES.epoch_keys(), keys=everybodys)
+    with pytest.raises(PlatewardenError, match="sealing failed"):
+        Sealer(DEVICE, PARTIES.device_key, {RECIPIENT: keys}).seal(sighting(), release(), 1)
 
 
 @pytest.mark.parametrize("segment", range(1, 5))

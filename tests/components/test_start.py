@@ -18,10 +18,13 @@ NEVER = {
     *("tarfile", "compileall", "agent.disk.deb_file"),
     # a plain line is taken without it (agent/commands/plain_line.py)
     "typer",
+    "difflib",  # for whoever mistyped a name
+    *("importlib.resources", "zipfile"),  # what lies beside our code is read by its path
+    *("joserfc", "cryptography.x509"),  # sealing and checking need the primitives alone
 }
 OF_STATUS = NEVER | {
-    *("pydantic", "pydantic_core", "numpy", "cv2", "onnxruntime", "joserfc", "pyrage", "av"),
-    *("paho", "psycopg", "cryptography.x509", "agent.core.policy.charter", "agent.sides.watch"),
+    *("pydantic", "pydantic_core", "numpy", "cv2", "onnxruntime", "pyrage", "av"),
+    *("paho", "psycopg", "agent.core.policy.charter", "agent.sides.watch"),
     "dataclasses",  # a value's class needs none of it (agent/values/)
     *("agent.core.reading", "agent.core.hotlist", "agent.sealing", "agent.storage.audit_log"),
 }
@@ -30,13 +33,14 @@ OF_WATCH = NEVER | {
     *("agent.core.hotlist.intake.list_import", "agent.core.hotlist.intake.ncic", "agent.mqtt"),
 }
 RUN = """
-import json, sys
+import json, os, sys
 from agent.cli import main
 try:
     main({arguments})
 except SystemExit as end:
     code = end.code
-print(json.dumps([code or 0, sorted(sys.modules)]), file=sys.__stderr__)
+threads = len(os.listdir("/proc/self/task"))
+print(json.dumps([code or 0, threads, sorted(sys.modules)]), file=sys.__stderr__)
 """
 
 
@@ -51,6 +55,11 @@ def camera(tmp_path_factory):
 
 def loaded(*arguments):
     """The modules of a process that has done this."""
+    return ended(*arguments)[1]
+
+
+def ended(*arguments):
+    """How many threads such a process has at its end, and its modules."""
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(arguments=list(map(str, arguments)))],
         capture_output=True,
@@ -58,9 +67,9 @@ def loaded(*arguments):
         timeout=TIMEOUT_S,
         check=False,
     )
-    code, names = json.loads(done.stderr.splitlines()[-1])
+    code, threads, names = json.loads(done.stderr.splitlines()[-1])
     assert code == 0, done.stderr
-    return set(names)
+    return threads, set(names)
 
 
 def test_status_loads_what_it_shows_and_no_more(camera):
@@ -71,7 +80,8 @@ def test_status_loads_what_it_shows_and_no_more(camera):
 
 def test_watch_loads_what_it_looks_with_and_no_more(camera):
     config, frames = camera.installation.settings, camera.frames
-    names = loaded("watch", "--quiet", "--config", config, "--source", frames)
+    threads, names = ended("watch", "--quiet", "--config", config, "--source", frames)
+    assert threads == 1  # numpy's BLAS starts one for each core, unless told otherwise
     assert {"numpy", "cv2", "onnxruntime"} <= names  # it looked
     assert not names & OF_WATCH
 

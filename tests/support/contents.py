@@ -5,8 +5,6 @@ gone wrong would: for our opener and for the JavaScript one.
 import json
 from base64 import b64encode
 
-from joserfc.jwk import OKPKey
-
 from agent.core.wire.sealed_read import SealedRead, join, pad
 from agent.core.wire.tags import Tags
 from agent.sealing.payload import padded_payload
@@ -18,7 +16,7 @@ def sealed_content(parties: Parties, tags: Tags, content: object) -> SealedRead:
     """`content`: a table, or the bytes themselves."""
     plaintext = pad(content if isinstance(content, bytes) else json.dumps(content).encode())
     jwe = encrypt(tags, parties.epochs[tags.epoch].public_key().public_bytes_raw(), plaintext)
-    return SealedRead(tags, join(jwe, *sign(DEVICE, OKPKey.import_key(parties.device_key), jwe)))
+    return SealedRead(tags, join(jwe, *sign(DEVICE, parties.device_key, jwe)))
 
 
 def jpeg(width, height) -> bytes:

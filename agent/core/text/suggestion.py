@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,5 +15,7 @@ def nearest(untrusted_word: str, names: Iterable[str], near: float = NEAR) -> st
     """The name that is near to a word; None where none is. `near`: difflib's ratio, 0 to 1."""
     if len(untrusted_word) > MOST_CHARACTERS:
         return None
+    from difflib import get_close_matches
+
     word = untrusted_word.lower().replace("-", "_")
     return next(iter(get_close_matches(word, list(names), 1, near)), None)

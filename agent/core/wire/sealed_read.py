@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from agent.core.text.strict_json import (
+    KEY_BYTES,
     Fields,
     base64url_bytes,
     decode_base64url,
@@ -26,7 +27,18 @@ CONTENT_TYPE = "application/platewarden-sealed-read"
 PADDING_BUCKETS_BYTES = (2_048, 8_192, 16_384, 32_768)
 MAX_WIRE_BYTES = 65_536
 MAX_HEADER_CHARACTERS = 4_096
-_ENCRYPTED_KEY_BYTES, _IV_BYTES, _AUTH_TAG_BYTES, _SIGNATURE_BYTES = 40, 12, 16, 64
+IV_BYTES, AUTH_TAG_BYTES = 12, 16
+_ENCRYPTED_KEY_BYTES, _SIGNATURE_BYTES = 40, 64
+KDF_OTHER_INFO = b"".join(
+    (
+        len(ALGORITHM).to_bytes(4, "big") + ALGORITHM.encode(),
+        bytes(4) + bytes(4),
+        (8 * KEY_BYTES).to_bytes(4, "big"),
+    )
+)
+"""What the wrapping key is derived for (RFC 7518 4.6.2): its algorithm, no names of parties, 256
+bits.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +173,9 @@ def _require_segments(untrusted_jwe: bytes) -> None:
         raise malformed("is not a compact JWE of five segments", "sealed read")
     sizes = {
         "encrypted key": (_ENCRYPTED_KEY_BYTES,),
-        "initialisation vector": (_IV_BYTES,),
+        "initialisation vector": (IV_BYTES,),
         "ciphertext": PADDING_BUCKETS_BYTES,
-        "tag": (_AUTH_TAG_BYTES,),
+        "tag": (AUTH_TAG_BYTES,),
     }
     for segment, (name, allowed) in zip(segments[1:], sizes.items(), strict=True):
         if base64url_bytes(segment, name) not in allowed:

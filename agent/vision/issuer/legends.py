@@ -2,7 +2,7 @@
 
 import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from agent.values import dataclass
@@ -19,7 +19,7 @@ class Legends:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files(__package__) / "legends.toml").read_text(encoding="ascii"))
+    return tomllib.loads(Path(__file__).with_name("legends.toml").read_text(encoding="ascii"))
 
 
 @cache

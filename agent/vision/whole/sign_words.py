@@ -6,7 +6,7 @@ import re
 import tomllib
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 # A reader cannot tell these apart outside a plate, where no syntax helps it.
 _ALIKE = str.maketrans("OI", "01")
@@ -44,7 +44,7 @@ def words() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All words of all languages with look-alikes made equal: those of four letters and more, and
     the shorter ones.
     """
-    table = tomllib.loads((files(__package__) / "sign_words.toml").read_text(encoding="ascii"))
+    table = tomllib.loads(Path(__file__).with_name("sign_words.toml").read_text(encoding="ascii"))
     alike = {
         word.translate(_ALIKE)
         for languages in table.values()
