@@ -1,12 +1,15 @@
 """The container recipe and the compose file say what is there: no engine is here to build them."""
 
 import re
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.fleet.demo import PARTS
+from tests.support.desk_wheel import wheel_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "containers"
@@ -124,10 +127,46 @@ def test_the_recipe_copies_what_is_there_and_installs_what_the_desk_needs():
     for line in re.findall(r"^COPY (.*)$", RECIPE, re.MULTILINE):
         *sources, _ = line.split()
         assert all((ROOT / source).exists() for source in sources), line
-    [extras] = re.findall(r"/src\[([a-z,-]+)\]", RECIPE)
-    assert set(extras.split(",")) == {"receiver-postgresql", "inbox"}
-    assert all(f'"{extra}": [' in (ROOT / "setup.py").read_text() for extra in extras.split(","))
-    assert "--only-binary :all: --constraint /src/constraints.txt" in RECIPE
+    [extras] = re.findall(r"grep -E '# \.\*\\b\(([a-z|-]+)\)\\b' /src/requirements.lock", RECIPE)
+    assert set(extras.split("|")) == {"receiver-postgresql", "inbox"}
+    assert all(f'"{extra}": [' in (ROOT / "setup.py").read_text() for extra in extras.split("|"))
+
+
+@pytest.mark.slow
+def test_what_the_recipe_copies_is_enough_to_build_us(tmp_path):
+    """`models` and NOTICE were not among it, so that no image could be built."""
+    source = tmp_path / "src"
+    for line in re.findall(r"^COPY (.*)$", RECIPE, re.MULTILINE):
+        *names, target = line.split()
+        for name in names:
+            into = tmp_path / target[1:]
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, into, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                into.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, into)
+    with zipfile.ZipFile(wheel_of(source, tmp_path)) as wheel:
+        held = set(wheel.namelist())
+    assert {"agent/receiver/inbox/pages.py", "agent/docs/ref/time.md"} <= held
+    assert not [name for name in held if name.endswith(".onnx")]
+
+
+def test_the_recipe_installs_from_the_lock_alone():
+    """No install asks an index for anything that has no hash; ours is built by the lock's tools."""
+    installs = [part.split() for part in RECIPE.split("pip install")[1:]]
+    locked, ours = ({word for word in words if word.startswith("--")} for words in installs)
+    assert {"--only-binary", "--require-hashes", "--no-deps", "--requirement"} <= locked
+    assert {"--no-deps", "--no-build-isolation"} <= ours
+    assert "/src" in installs[1]
+
+
+def test_the_base_can_be_pinned_by_its_digest():
+    [base] = re.findall(r"^ARG BASE=(\S+)$", RECIPE, re.MULTILINE)
+    assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim-\w+", base)
+    assert re.findall(r"^FROM (.*)$", RECIPE, re.MULTILINE) == ["${BASE}"]
+    told = (FOLDER / "README.md").read_text()
+    assert f"pull {base}" in told
+    assert "--build-arg BASE=" in told
 
 
 def test_the_recipe_ends_as_somebody_without_rights():

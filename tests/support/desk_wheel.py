@@ -35,6 +35,11 @@ def built(into: Path) -> Path:
         )
     for name in BESIDE:
         shutil.copy(ROOT / name, source)
+    return wheel_of(source, into)
+
+
+def wheel_of(source: Path, into: Path) -> Path:
+    """The wheel that a folder with setup.py makes, by the tools that are installed."""
     pip = [*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(into)]
     subprocess.run([*pip, str(source)], check=True, timeout=120)
     (wheel,) = into.glob("platewarden-*.whl")
