@@ -95,6 +95,16 @@ def test_deliver_says_what_keeps_reads_waiting_and_only_then():
     assert deliver_words(deliver_totals(tally(), 0, "broker down")) == "0 receipts, 0 wait"
 
 
+def test_a_bundle_that_is_refused_or_missing_is_told_in_its_own_line_alone():
+    """A city without a hot list, as on the first ten minutes' desk: it read like a refused read."""
+    said = tally(
+        ("receipt", {"outcome": "stored"}),
+        ("refusal", {"reason": "bundle-lapsed", "what": "hotlist was never published"}),
+        ("refusal", {"reason": "receipt-malformed"}),
+    )
+    assert deliver_totals(said, 0, "").refused == 1
+
+
 def test_a_deliver_that_was_stopped_before_it_was_up_hides_no_read_that_waits():
     ended = summed_up(format_totals(WatchTotals(1, 0, 1, 1, 1)).encode(), b"")
     assert "1 read still waits: no receipt has come in time" in str(ReadsWaitError(ended))

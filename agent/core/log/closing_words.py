@@ -74,7 +74,7 @@ def deliver_totals(tally: Tally, waiting: int, why: str) -> DeliverTotals:
     return DeliverTotals(
         tally.leaves[LeafKind.RECEIPT],
         tally.rejected,
-        tally.leaves[LeafKind.REFUSAL],
+        tally.refused,
         tally.leaves[LeafKind.WITHDRAWAL] + tally.leaves[LeafKind.EXPIRED],
         waiting,
         why if waiting else "",

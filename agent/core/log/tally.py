@@ -31,13 +31,15 @@ MOST = 10**12  # a number beyond it is no count of ours
 
 @dataclass(slots=True)
 class Tally:
-    """`leaves`: how many of each kind; `rejected`: receipts that say anything else than stored.
+    """`leaves`: how many of each kind; `rejected`: receipts that say anything else than stored;
+    `refused`: refusals of anything but the city's bundles, which have a line of their own.
 
     The others are the sums of watch's hourly counts.
     """
 
     leaves: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
+    refused: int = 0
     sightings: int = 0
     unreadable: int = 0
     released: int = 0
@@ -54,6 +56,8 @@ class Tally:
         self.leaves[str(kind)] += 1
         if kind == LeafKind.RECEIPT and details.get("outcome") != "stored":
             self.rejected += 1
+        if kind == LeafKind.REFUSAL and not str(details.get("reason")).startswith("bundle-"):
+            self.refused += 1
         if kind != LeafKind.COUNTS:
             return
         self.sightings += _number(details.get("sightings"))
