@@ -1,16 +1,17 @@
 #!/bin/sh
 # Part of `make test-deb`: a stock card becomes a camera. cloud-init itself runs config/first-boot/user-data in a trixie tree, from a file system of its own, FAT where the kernel has it.
 #
-#   test_first_boot.sh FOLDER     needs root (mmdebstrap, chroot, mount of a loop device); FOLDER holds the trixie packages for this machine; ~5 minutes
+#   test_first_boot.sh FOLDER     needs root (mmdebstrap, chroot, mount of a loop device); FOLDER holds the trixie packages for this machine; ~5 minutes, and the tree
 #
-# The tree is Debian trixie with its cloud-init and the data source as Raspberry Pi OS sets it; it is entered, not booted: cloud-init's four stages are
+# The tree is Debian trixie with what Raspberry Pi OS Lite is made of, as far as Debian has it (raspios-lite.txt), and the data source as that sets it; it is entered, not booted: cloud-init's four stages are
 # called one after the other, as its units would, and systemctl only enables. No network is there; what a network would bring comes from an archive in
 # a folder. The booted tree of `make test-boot` has the same first boot under systemd, with and without a network.
 set -eu
 
 suite=trixie test=test_first_boot.sh folder=$1
 . "$(dirname "$0")/tree.sh"
-base=$cache/deb-trixie-cloud extra=,cloud-init,python3-numpy,nftables
+stock=$(grep -v '^#' "$here/raspios-lite.txt" | tr -s ' \n' ,)
+base=$cache/deb-trixie-raspios extra=,${stock%,} recommends=true beside="nftables python3-numpy"
 project=$(cd "$here/.." && pwd) python=${PYTHON:-python3}
 fresh_tree
 camera=$(ls "$folder"/platewarden_*_"$(dpkg --print-architecture)".deb)
@@ -82,6 +83,13 @@ stand_in platewarden-needs-this "" ""
 stand_in python3-picamera2 "" picamera2
 dpkg-deb -R "$camera" "$work/needy"
 sed -i 's/^Depends: /&platewarden-needs-this, /' "$work/needy/DEBIAN/control"
+cp "$camera" "$card"
+cloud
+says "does not install from the card alone: .*nftables"
+nothing_enabled
+say "with the package alone, and without a network, it says: $(cat "$card/first-boot.txt")"
+cp "$tree/beside"/*.deb "$card"
+say "beside it now lie: $(cd "$tree/beside" && echo *.deb)"
 dpkg-deb --root-owner-group -Znone -b "$work/needy" "$card/$(basename "$camera")" >/dev/null
 rm -rf "$work/needy"
 cloud
@@ -96,11 +104,11 @@ cloud
 [ -x "$tree/usr/libexec/platewarden/first-boot" ] || { cat "$tree/var/log/platewarden-install.log" >&2; die "nothing was installed with an archive in reach"; }
 [ -e "$tree/usr/lib/python3/dist-packages/picamera2.py" ] || die "the camera library was not fetched"
 say "with an archive in reach, package and camera library were installed from it"
-apt purge platewarden platewarden-needs-this python3-picamera2
+apt purge platewarden platewarden-needs-this python3-picamera2 nftables python3-numpy
 rm -rf "$tree/archive" "$tree/etc/apt/sources.list.d/archive.list" "$card"/*.deb
 inside apt-get -qq update >/dev/null 2>&1 || true
 
-cp "$camera" "$card"
+cp "$camera" "$tree/beside"/*.deb "$card"
 cloud
 [ -x "$tree/usr/libexec/platewarden/first-boot" ] || { tail -n 30 "$work/cloud.log" >&2; cat "$card/first-boot.txt" >&2; die "the package was not installed"; }
 [ -L "$tree/etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service" ] || die "the first boot is not enabled"

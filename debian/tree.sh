@@ -3,12 +3,16 @@
 # asked of commands inside it. Sets: here cache work tree.
 #
 # Wants $suite and $test (its own name, for messages). Another $base, $include or $extra may be set
-# before fresh_tree. The mirror is the one that this machine uses already; `inside` has no network.
+# before fresh_tree; $recommends=true takes what these recommend too, and the packages of $beside lie
+# in /beside, with what they need, not installed. The mirror is the one that this machine uses
+# already; `inside` has no network.
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${PLATEWARDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/platewarden}
 base=$cache/deb-$suite
 include=python3,systemd,passwd
+recommends=false
+beside=
 work=$(mktemp -d)
 tree=$work/tree
 trap 'rm -rf "$work"' EXIT
@@ -41,18 +45,28 @@ needs() {
     for program in "$@"; do command -v "$program" >/dev/null || die "$program is missing: apt-get install --no-install-recommends $program"; done
 }
 
+fetch_beside() {
+    mkdir "$base.new/beside"
+    cp /etc/resolv.conf "$base.new/etc/"
+    # shellcheck disable=SC2016,SC2086  # expanded inside, one word a package
+    chroot "$base.new" sh -ec 'cd /beside; apt-get -qq update
+        apt-get -qq download $(apt-get install --simulate --no-install-recommends "$@" | sed -n "s/^Inst \([^ ]*\).*/\1/p")
+        rm -rf /var/lib/apt/lists/*' sh $beside || die "cannot fetch: $beside"
+}
+
 # A copy of a tree that holds $include and what it depends on, and nothing else. It is kept and
 # copied from then on; other packages, another tree.
 fresh_tree() {
     needs mmdebstrap
-    recipe="$suite $include${extra:-}"
+    recipe="$suite $include${extra:-} $recommends $beside"
     if [ ! -d "$base" ] || [ "$(cat "$base.recipe" 2>/dev/null)" != "$recipe" ]; then
         archive=$(mirror) || exit 1
         mkdir -p "$cache"
         rm -rf "$base.new"
-        mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' \
+        mmdebstrap --quiet --variant=apt --aptopt="APT::Install-Recommends \"$recommends\"" \
             --include="$include${extra:-}" "$suite" "$base.new" "$archive" ||
             die "mmdebstrap cannot make the tree"
+        [ -z "$beside" ] || fetch_beside
         rm -rf "$base" && mv "$base.new" "$base"
         echo "$recipe" >"$base.recipe"
     fi
