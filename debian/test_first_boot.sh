@@ -11,7 +11,7 @@ set -eu
 suite=trixie test=test_first_boot.sh folder=$1
 . "$(dirname "$0")/tree.sh"
 stock=$(grep -v '^#' "$here/raspios-lite.txt" | tr -s ' \n' ,)
-base=$cache/deb-trixie-raspios extra=,${stock%,} recommends=true beside="nftables python3-numpy"
+base=$cache/deb-trixie-raspios extra=,${stock%,} recommends=true beside=python3-numpy
 project=$(cd "$here/.." && pwd) python=${PYTHON:-python3}
 fresh_tree
 camera=$(ls "$folder"/platewarden_*_"$(dpkg --print-architecture)".deb)
@@ -85,7 +85,7 @@ dpkg-deb -R "$camera" "$work/needy"
 sed -i 's/^Depends: /&platewarden-needs-this, /' "$work/needy/DEBIAN/control"
 cp "$camera" "$card"
 cloud
-says "does not install from the card alone: .*nftables"
+says "does not install from the card alone: .*python3-numpy"
 nothing_enabled
 say "with the package alone, and without a network, it says: $(cat "$card/first-boot.txt")"
 cp "$tree/beside"/*.deb "$card"
@@ -104,7 +104,7 @@ cloud
 [ -x "$tree/usr/libexec/platewarden/first-boot" ] || { cat "$tree/var/log/platewarden-install.log" >&2; die "nothing was installed with an archive in reach"; }
 [ -e "$tree/usr/lib/python3/dist-packages/picamera2.py" ] || die "the camera library was not fetched"
 say "with an archive in reach, package and camera library were installed from it"
-apt purge platewarden platewarden-needs-this python3-picamera2 nftables python3-numpy
+apt purge platewarden platewarden-needs-this python3-picamera2 python3-numpy
 rm -rf "$tree/archive" "$tree/etc/apt/sources.list.d/archive.list" "$card"/*.deb
 inside apt-get -qq update >/dev/null 2>&1 || true
 
