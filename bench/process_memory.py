@@ -1,16 +1,14 @@
-"""This process's memory, as Linux tells it. It imports nothing that would itself weigh."""
+"""A process's memory, as Linux tells it. It imports nothing that would itself weigh."""
 
 from pathlib import Path
 
-STATUS = Path("/proc/self/status")
 
-
-def memory_mb(field: str) -> float | None:
-    """VmRSS: now; VmHWM: the most so far; 2^20 bytes. getrusage would tell the parent's peak too:
-    Linux keeps it across exec.
+def memory_mb(field: str, process: int | str = "self") -> float | None:
+    """Of this process or another. VmRSS: now; VmHWM: the most so far; 2^20 bytes. getrusage would
+    tell the parent's peak too: Linux keeps it across exec.
     """
     try:
-        lines = STATUS.read_text(encoding="ascii").splitlines()
+        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     return next(
