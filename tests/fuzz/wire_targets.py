@@ -30,7 +30,6 @@ from tests.fuzz import world
 from tests.fuzz.targets import SEEDS, target
 from tests.fuzz.world import DEVICE, RECIPIENT
 
-JOSE = ("joserfc",)
 ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 
@@ -61,24 +60,24 @@ def rest_of_the_jwe() -> str:
     return world.golden()["wire"].partition("\n")[0].partition(".")[2]
 
 
-@target("a whole wire message, as a broker hands it over", 8192, also=JOSE)
+@target("a whole wire message, as a broker hands it over", 8192)
 def wire(data: bytes) -> None:
     verifier().verify_any_version(data)
 
 
-@target("the encryption header (JSON), behind the camera's signature, then opened", also=JOSE)
+@target("the encryption header (JSON), behind the camera's signature, then opened")
 def wire_header(data: bytes) -> None:
     jwe = f"{b64url(data)}.{rest_of_the_jwe()}".encode()
     sealed_read.minimum_of(sealed_read.split(world.outer(jwe)))
     opener().open(world.outer(jwe))
 
 
-@target("the whole first line (JWE), behind the camera's signature, then opened", 8192, also=JOSE)
+@target("the whole first line (JWE), behind the camera's signature, then opened", 8192)
 def wire_jwe(data: bytes) -> None:
     opener().open(world.outer(data))
 
 
-@target("the content, validly sealed and signed, opened with the real key", also=JOSE)
+@target("the content, validly sealed and signed, opened with the real key")
 def wire_content(data: bytes) -> None:
     plaintext, tags = sealed_read.pad(data), golden_tags()
     if plaintext is None:
@@ -90,7 +89,6 @@ def wire_content(data: bytes) -> None:
 
 @target(
     "a receipt: a compact JWS, or the JSON behind the recipient's signature",
-    also=JOSE,
     words="stored rejected:malformed rejected:x",
 )
 def receipt(data: bytes) -> None:
@@ -102,7 +100,6 @@ def receipt(data: bytes) -> None:
 
 @target(
     "an outcome of a lead: a compact JWS, or the JSON behind the recipient's signature",
-    also=JOSE,
     words="right-car wrong-plate wrong-state list-out-of-date no-action",
 )
 def outcome(data: bytes) -> None:
@@ -113,7 +110,7 @@ def outcome(data: bytes) -> None:
         raise AssertionError
 
 
-@target("a key list: a compact JWS, or the JSON behind the recipient's signature", 8192, also=JOSE)
+@target("a key list: a compact JWS, or the JSON behind the recipient's signature", 8192)
 def key_list(data: bytes) -> None:
     if data[:1] == b"{":
         data = world.compact(world.RECIPIENT_KEY, "platewarden-epoch-keys", data)
@@ -121,7 +118,7 @@ def key_list(data: bytes) -> None:
     key_list_check.verify_key_list(data, RECIPIENT, key)
 
 
-@target("a signed roster: a compact JWS, or the JSON behind the city's signature", 8192, also=JOSE)
+@target("a signed roster: a compact JWS, or the JSON behind the city's signature", 8192)
 def signed_roster(data: bytes) -> None:
     if data[:1] == b"{":
         data = world.compact(world.ROOT_KEY, "platewarden-roster", data)
@@ -134,7 +131,6 @@ def signed_roster(data: bytes) -> None:
     "a city's release of software (JSON), its statement in it; behind `!` the JSON behind the "
     "release key's signature, behind `?` what a trial remembers",
     8192,
-    also=JOSE,
     words="statement share cameras back packages arm64 3.11",
 )
 def software_release(data: bytes) -> None:
@@ -207,7 +203,7 @@ def valid_enrolment() -> bytes:
     return (SEEDS / "enrolment/whole").read_bytes()
 
 
-@target("a detached and a compact signature's own parts, before any key is asked", also=JOSE)
+@target("a detached and a compact signature's own parts, before any key is asked")
 def jws(data: bytes) -> None:
     jose.untrusted_payload(data, where="document", max_bytes=8192)
     jose.verify_compact(data, "platewarden-roster", bytes(range(32)), where="document")
