@@ -141,10 +141,13 @@ def test_a_sure_track_is_emitted_at_once_and_never_again():
     assert found[0][0] == pytest.approx(0.5)  # of 0.95 each, six must agree
 
 
-def test_an_unsure_track_waits_for_its_end():
-    found = run(passing("PWD0001", end=3, speed=2, confidence=0.6), rate=10, seconds=8)
+@pytest.mark.parametrize(("confidence", "end", "told"), [(0.6, 3.0, 8.0), (0.95, 0.3, 2.3)])
+def test_what_is_not_told_early_waits_for_its_end_and_an_unsure_track_for_longer(
+    confidence, end, told
+):
+    found = run(passing("PWD0001", end=end, speed=2, confidence=confidence), rate=10, seconds=9)
     assert len(found) == 1
-    assert 5.0 < found[0][0] < 5.3
+    assert told < found[0][0] < told + 0.3
 
 
 def test_a_parked_car_that_is_never_sure_is_emitted_after_its_wait():

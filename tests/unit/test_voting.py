@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.core.reading.opinions import opinion_of
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Track
+from agent.core.reading.views import views
 from agent.core.reading.voting import MAX_ALTERNATIVES, _voters, vote
 from agent.core.reasons import Limit
 from tests.support.judging import read
@@ -89,18 +91,30 @@ def test_texts_of_different_length_are_voted_on_together():
     )
 
 
-def test_agreement_raises_confidence_and_disagreement_lowers_it():
+def test_agreement_is_no_surer_than_the_surest_read_and_disagreement_lowers_it():
     alone = elect(read("PWD0001", confidence=0.8))
     together = elect(*passing(*[read("PWD0001", confidence=0.8)] * 5))
-    apart = elect(*[read("PWD0001", confidence=0.8)] * 3, *[read("PWD8001", confidence=0.8)] * 2)
-    assert alone.confidence == 0.8
-    assert 0.9 < together.confidence < 1.0
-    assert apart.confidence < 0.75
-    assert min(apart.char_confidence) == apart.char_confidence[3]
-    assert (
-        elect(*[read("PWD0001", confidence=0.8)] * 3, read("PWD001", confidence=0.8)).confidence
-        < together.confidence
+    apart = elect(
+        *passing(*[read("PWD0001", confidence=0.8)] * 3, *[read("PWD8001", confidence=0.8)] * 2)
     )
+    assert alone.confidence == 0.8
+    assert 0.65 < together.confidence < 0.8
+    assert apart.confidence < together.confidence
+    assert min(apart.char_confidence) == apart.char_confidence[3]
+    with_a_sure_one = elect(*passing(*[read("PWD0001", confidence=0.8)] * 4, read("PWD0001")))
+    assert with_a_sure_one.confidence > 0.9
+
+
+@pytest.mark.parametrize("said", [0.82, 0.88, 0.92])
+@pytest.mark.parametrize("count", [3, 5, 12])
+def test_many_frames_that_all_doubt_make_no_sure_text(count, said):
+    """What makes one frame of a car doubt is in each of them: of such votes, a third were wrong
+    (P10).
+    """
+    found = elect(*passing(*[read("PWD0001", confidence=said)] * count))
+    assert found.text.value == "PWD0001"
+    assert found.confidence < 0.9
+    assert elect(*passing(*[read("PWD0001", confidence=0.97)] * count)).confidence >= 0.9
 
 
 @pytest.mark.parametrize(
@@ -128,18 +142,18 @@ def test_where_it_is_none_of_the_texts_the_doubtful_character_is_the_wrong_one()
         read("PWD0001", confidence=0.5), char_confidence=(0.99,) * 3 + (0.5,) + (0.99,) * 3
     )
     found = elect(*passing(doubtful, doubtful))
-    none_of_them = 1 - found.confidence
+    doubts = [1 - one for one in found.char_confidence]
     shares = [0.01 / 0.56] * 7
     shares[3] = 0.5 / 0.56
-    expected = [1 - none_of_them * share for share in shares]
-    assert found.char_confidence == pytest.approx(expected, abs=1e-4)
+    assert [doubt / sum(doubts) for doubt in doubts] == pytest.approx(shares, abs=1e-3)
 
 
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
     # Doubts about single characters go in all directions.
-    assert elect(*passing(*[read("PWD0001", confidence=0.4)] * 6)).confidence > 0.8
+    of_characters = read("PWD0001", confidence=0.4)
+    assert opinion_of(of_characters, 1.0).doubt < 0.5 * opinion_of(doubtful, 1.0).doubt
 
 
 def test_the_sharpest_crop_that_shows_the_voted_text_is_kept_with_its_time():
@@ -299,16 +313,17 @@ def test_of_very_many_reads_the_surest_thirty_two_vote():
     sure, doubtful = read("PWD0001", confidence=0.9), read("PWD8001", confidence=0.5)
     assert elect(*[sure] * 32, doubtful).confidence == elect(*[sure] * 32).confidence
     assert elect(*[sure] * 32, doubtful).frames == 33
-    assert elect(*[sure] * 31, doubtful).confidence < elect(*[sure] * 31).confidence
+    assert elect(*[sure] * 31, doubtful).alternatives
+    assert not elect(*[sure] * 32, doubtful).alternatives
 
 
 @pytest.mark.parametrize("said", [0.6, 0.8, 0.93])
-def test_ten_reads_of_one_standing_plate_are_hardly_more_than_one(said):
+def test_ten_reads_of_one_standing_plate_are_no_more_than_one(said):
     """Half hidden, it is misread alike in every frame (P10)."""
     alone = read("PWD0001", confidence=said)
     standing = elect(*[alone] * 10).confidence
-    assert said <= standing < said + 0.25 * (1 - said)
-    assert elect(*passing(*[alone] * 10)).confidence > said + 0.6 * (1 - said)
+    assert standing == pytest.approx(said)
+    assert elect(*passing(*[alone] * 10)).confidence < said, "the surest of them was picked"
     trembling = [read("PWD0001", x=100.0 + n % 3, confidence=said) for n in range(10)]
     assert elect(*trembling).confidence == pytest.approx(standing)
 
@@ -318,15 +333,15 @@ def test_a_standing_plate_whose_picture_changes_is_seen_anew():
     crops = [chance.integers(0, 255, (12, 48, 3), dtype=np.uint8) for _ in range(2)]
     same = [read("PWD0001", confidence=0.8, crop=crops[0])] * 4
     other = read("PWD0001", confidence=0.8, crop=np.kron(crops[1], np.ones((8, 8, 1), np.uint8)))
-    assert elect(*same, other).confidence > elect(*same, same[0]).confidence + 0.05
+    assert views([*same, other]) == (0, 0, 0, 0, 1)
     noisy = [np.clip(crops[0] + chance.normal(0, 3, (12, 48, 3)), 0, 255).astype(np.uint8)] * 4
     again = [read("PWD0001", confidence=0.8, crop=crop) for crop in noisy]
-    assert elect(*same, *again).confidence == pytest.approx(elect(*same).confidence)
+    assert set(views([*same, *again])) == {0}
 
 
 def test_a_plate_without_a_picture_is_one_view():
     empty = read("PWD0001", confidence=0.8, crop=np.zeros((0, 0, 3), np.uint8))
-    assert elect(empty, empty).confidence == pytest.approx(0.8 / 0.96)
+    assert views([empty, empty]) == (0, 0)
 
 
 @pytest.mark.parametrize("sure", [0.9, 0.97])
@@ -372,7 +387,7 @@ def test_no_number_of_limited_reads_makes_a_sure_one():
 def test_where_the_whole_plate_was_read_the_cut_reads_have_no_say():
     found = elect(*[cut("PWD000") for _ in range(8)], read("PWD0001"), read("PWD0001"))
     assert (found.text.value, found.limits) == ("PWD0001", frozenset())
-    assert found.confidence > 0.95
+    assert found.confidence == pytest.approx(0.95), "as sure as each of the two"
     assert found.frames == 10
 
 

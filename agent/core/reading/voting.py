@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 8
 MAX_READS = 32  # the surest of a longer track vote; the tracker keeps fewer
 FLOOR = 1e-4  # no read counts for nothing
+# How far two views agree, of which the surest read is picked; chosen on rendered passes and clips,
+# see docs/design/voting.md
+ALIKE = 0.5
 STATE_MAJORITY = 0.6
 BY_TEXT = frozenset({Limit.NO_DIGIT, Limit.WORDING})  # limits of what is seen whole
 
@@ -67,7 +70,9 @@ def _vote(reads: Sequence[PlateRead], camera: str, frames: int) -> Sighting:
         return _sighting(
             max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames
         )
-    pooled = _pooled(_voters(reads))
+    voters = _voters(reads)
+    shown = views(voters)
+    pooled = _pooled(voters, shown)
     text, confidence = pooled.texts[0]
     agreeing = (
         [read for read in reads if read.text.value == text]
@@ -80,7 +85,7 @@ def _vote(reads: Sequence[PlateRead], camera: str, frames: int) -> Sighting:
         reads,
         PlateText(text),
         characters,
-        confidence,
+        min(confidence, _most(text, voters, shown)),
         _alternatives(pooled, opinions),
         camera,
         frames,
@@ -156,13 +161,26 @@ def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     ]
 
 
-def _pooled(reads: Sequence[PlateRead]) -> Pool:
-    """What these say together; at least one of them lists a text."""
-    shown = views(reads)
+def _pooled(reads: Sequence[PlateRead], shown: Sequence[int]) -> Pool:
+    """What these say together, `shown` the view of each; at least one of them lists a text."""
     common = COMMON if len(set(shown)) > 1 else COMMON_IN_ONE_VIEW
     opinions = [opinion_of(read, _reliability(read), common) for read in reads]
     spoken = [(one, view) for one, view in zip(opinions, shown, strict=True) if one is not None]
     return pool([one for one, _ in spoken], [view for _, view in spoken])
+
+
+def _most(text: str, voters: Sequence[PlateRead], shown: Sequence[int]) -> float:
+    """How sure a vote for that text may be: as its surest read, less what is due to its being
+    picked out of several views. What makes every frame of a car doubt is the same in each.
+    """
+    said = [
+        (read.confidence, view)
+        for read, view in zip(voters, shown, strict=True)
+        if read.text.value == text
+    ] or [(read.confidence, view) for read, view in zip(voters, shown, strict=True)]
+    surest, picked_from = max(said)[0], len({view for _, view in said})
+    against = (1.0 - surest) * picked_from / (1.0 + (picked_from - 1) * ALIKE)
+    return surest / (surest + against) if surest > 0 else 0.0
 
 
 def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
