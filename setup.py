@@ -71,6 +71,7 @@ EXTRAS = {
         "fonttools>=4.50",  # the fonts of case files are tested against it
         "hypothesis>=6.100",
         "import-linter>=2.16",
+        "jeepney>=0.9",  # the notification service that tests of ringing show a lead to
         "jinja2>=3.1.5",  # as inbox
         "matplotlib>=3.9",  # the plots of bench are tested
         "mypy>=2",

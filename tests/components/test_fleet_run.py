@@ -27,7 +27,7 @@ from agent.fleet.fleet_settings import FILE_NAME, load
 from agent.fleet.fleet_store import FleetStore
 from agent.fleet.silence import BROKER, SILENT, SilenceRound
 from agent.mqtt.topics import checkpoints_topic, collected_topic, health_topic
-from agent.receiver.ringing import ringers
+from agent.receiver.ringing import child
 from tests.components.test_broker_setup import client
 from tests.components.test_broker_setup import run as broker_command
 from tests.components.test_city_log import leaves
@@ -264,7 +264,7 @@ class TestRinging:
     @pytest.fixture
     def run(self, tmp_path, monkeypatch):
         """A fleet with a silent camera and two ringers, of which the first one hangs."""
-        monkeypatch.setattr(ringers, "RING_S", 30.0)
+        monkeypatch.setattr(child, "RING_S", 30.0)
         write_public(tmp_path / "cam-2.json", "cam-2")
         lines = ['keys = ["cam-2.json"]']
         for name, does in (("hangs", "sleep 60"), ("works", f"touch {tmp_path}/heard")):

@@ -200,7 +200,7 @@ class TestProgram:
     def test_one_that_fails_or_hangs_is_told_and_its_children_end_too(
         self, rig, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr("agent.receiver.ringing.ringers.RING_S", 0.5)
+        monkeypatch.setattr("agent.receiver.ringing.child.RING_S", 0.5)
         pids = tmp_path / "pids"
         script = tmp_path / "hang"
         script.write_text(f"#!/bin/sh\nsleep 60 &\necho $! > {pids}\nwait\n")

@@ -137,6 +137,7 @@ TABLES = (
     Table(receiver, "receiver.toml", "[[ring.push]]", ring_settings.PushSettings),
     Table(receiver, "receiver.toml", "[[ring.mail]]", ring_settings.MailSettings),
     Table(receiver, "receiver.toml", "[[ring.program]]", ring_settings.ProgramSettings),
+    Table(receiver, "receiver.toml", "[[ring.desktop]]", ring_settings.DesktopSettings),
 )
 every_table = pytest.mark.parametrize("table", TABLES, ids=str)
 

@@ -35,7 +35,7 @@ def ring(
         raise ConfigError(
             "names nobody to ring",
             where=folder / FILE_NAME,
-            fix="add [[ring.webhook]], [[ring.push]], [[ring.mail]] or [[ring.program]]",
+            fix="add [[ring.webhook]], .push, .mail, .program or .desktop",
         )
     if once:
         if unheard := try_each(place, clock, _tell):

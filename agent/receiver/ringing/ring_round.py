@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import NetworkError, PlatewardenError, RefusedError, StorageError, StoreAwayError
+from agent.receiver.ringing.desktop import Desktop, session_bus
 from agent.receiver.ringing.message import Message, Notice, Read, message_of
 from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.ringing.ringers import Ringer, ringer_of
@@ -135,12 +136,22 @@ def try_ringers(ringers: "Sequence[NamedRinger]", notice: Notice, tell: Tell, wh
 
 
 def ring_until(place: Workplace, clock: "Clock", tell: Tell, stopping: Event) -> None:
-    """Until `stopping`."""
-    verifier = place.verifier()
-    rounds = [
-        RingRound(named, verifier, clock, tell).turn
-        for named in named_ringers(place.settings.ring, place.folder)
-    ]
+    """Until `stopping`. A desktop without a session here is left to whoever runs `receiver ring`
+    in one: `status` tells what waits for it.
+
+    Raises NetworkError where nobody is left to ring.
+    """
+    verifier, ringers = place.verifier(), named_ringers(place.settings.ring, place.folder)
+    here = [one for one in ringers if session_bus() or not isinstance(one.ringer, Desktop)]
+    for one in ringers:
+        if one not in here:
+            tell(f"ringer {one.name}: no desktop session here, left to a `receiver ring` in one")
+    if not here:
+        raise NetworkError(
+            "there is no desktop session, and nobody else to ring",
+            fix="start it as who is signed in at the screen (docs/guide/recipient.md)",
+        )
+    rounds = [RingRound(named, verifier, clock, tell).turn for named in here]
     turn_each(rounds, lambda: closing(place.store()), tell, stopping, POLL_S)
 
 

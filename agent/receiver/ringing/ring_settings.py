@@ -115,7 +115,14 @@ class ProgramSettings(Section):
             raise ValueError("command begins with no whole path | write /usr/local/bin/PROGRAM")
 
 
-RingerSettings = WebhookSettings | PushSettings | MailSettings | ProgramSettings
+class DesktopSettings(Section):
+    """[[ring.desktop]]: the screen of whoever runs `receiver ring`."""
+
+    name: Name
+    tells: Tells = "count"
+
+
+RingerSettings = WebhookSettings | PushSettings | MailSettings | ProgramSettings | DesktopSettings
 
 
 class RingSettings(Section):
@@ -125,6 +132,7 @@ class RingSettings(Section):
     push: list[PushSettings] = made(default_factory=list)
     mail: list[MailSettings] = made(default_factory=list)
     program: list[ProgramSettings] = made(default_factory=list)
+    desktop: list[DesktopSettings] = made(default_factory=list)
 
     def together(self) -> None:
         """Each ringer has its own name."""
@@ -137,7 +145,7 @@ class RingSettings(Section):
     @property
     def all(self) -> Sequence[RingerSettings]:
         """Every one of them."""
-        return (*self.webhook, *self.push, *self.mail, *self.program)
+        return (*self.webhook, *self.push, *self.mail, *self.program, *self.desktop)
 
     @property
     def names(self) -> Sequence[str]:

@@ -1,12 +1,10 @@
-"""The four ways to ring, each made from its settings; each raises NetworkError where nobody can
+"""The ways to ring, each made from its settings; each raises NetworkError where nobody can
 have heard it.
 """
 
 import os
-import signal
 import smtplib
 import socket
-import subprocess
 import time
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -17,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from agent.disk.private_file import read_private
 from agent.errors import ConfigError, NetworkError, StorageError
 from agent.receiver.ringing import webhook_signature
+from agent.receiver.ringing.child import run_to_end
+from agent.receiver.ringing.desktop import Desktop
 from agent.receiver.ringing.dial import (
     RING_S,
     Endpoint,
@@ -27,6 +27,7 @@ from agent.receiver.ringing.dial import (
     tls_context,
 )
 from agent.receiver.ringing.ring_settings import (
+    DesktopSettings,
     MailSettings,
     ProgramSettings,
     PushSettings,
@@ -57,6 +58,8 @@ def ringer_of(settings: RingerSettings, folder: Path) -> Ringer:
         return Push(settings, folder)
     if isinstance(settings, MailSettings):
         return Mail(settings, folder)
+    if isinstance(settings, DesktopSettings):
+        return Desktop()
     return Program(settings)
 
 
@@ -162,25 +165,9 @@ class Program:
             )
 
     def ring(self, message: "Notice") -> None:
-        try:
-            process = subprocess.Popen(  # noqa: S603  # an argument list of the operator's own
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={"PATH": os.defpath},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise NetworkError(f"does not start: {error.strerror}") from None
-        try:
-            process.communicate(message.body(), RING_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # and whatever it started
-            process.communicate()
-            raise NetworkError(f"did not end in {RING_S:.0f} s") from None
-        if process.returncode:
-            raise NetworkError(f"ended with {process.returncode}")
+        code = run_to_end(self._command, message.body(), {})
+        if code:
+            raise NetworkError(f"ended with {code}")
 
 
 @contextmanager
