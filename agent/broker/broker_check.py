@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
-from agent.core.camera.diagnosis_findings import Finding, fail, ok, warn
+from agent.core.camera.diagnosis_findings import Finding, fail, failed, ok, warn
 from agent.core.wire.sealed_read import CONTENT_TYPE, MAX_WIRE_BYTES
-from agent.errors import NetworkError, PlatewardenError
+from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError
 from agent.mqtt.driver import Driver
 from agent.mqtt.events import (
     Acknowledged,
@@ -44,6 +44,12 @@ READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
 CHECKPOINTS, COLLECTED = checkpoints_topic(CHECK_CAMERA), collected_topic(CHECK_CAMERA)
 HEALTH = health_topic(CHECK_CAMERA)
 _OLD_LIST = "copy today's access list to the broker: it knows these topics"
+_UNKNOWN_NAMES = frozenset({0x86, 0x87})
+"""CONNACK (MQTT 5, 3.2.2.2): 134 bad user name or password, 135 not authorized."""
+_NAMES = (
+    "the broker has no place for this name yet: copy today's access list there; RabbitMQ imports "
+    "it on one node, and its log says why (docs/guide/broker-cluster.md)"
+)
 _ACCESS = "bind topics and client ids to the certificate's name (docs/guide/broker.md)"
 
 
@@ -89,7 +95,12 @@ class Client:
     def connect(self) -> Connected:
         """Raises NetworkError, DestinationRefusedError."""
         self._driver.connect(self._target.address, self._target.port, self._target.where)
-        return self._driver.until(Connected, ANSWER_S, "accept the connection", self._keep)
+        try:
+            return self._driver.until(Connected, ANSWER_S, "accept the connection", self._keep)
+        except NetworkError as error:
+            if self._driver.ended_by in _UNKNOWN_NAMES:
+                error.fix = _NAMES
+            raise
 
     def subscribe(self, topic: str) -> None:
         """Raises NetworkError."""
@@ -129,7 +140,7 @@ class Client:
 class Check:
     """`findings`: each thing tried, as soon as it was.
 
-    A broker that cannot be reached at all raises NetworkError or DestinationRefusedError.
+    A broker that lets nobody in is one of them, and the last: another address may be well.
     """
 
     def __init__(self, target: Target) -> None:
@@ -154,6 +165,8 @@ class Check:
             ):
                 yield self._one(about, tried)
                 self._close_all()
+        except (NetworkError, DestinationRefusedError) as error:  # of the first connection
+            yield failed("connection", error, "check the broker and the network")
         finally:
             self._close_all()
 

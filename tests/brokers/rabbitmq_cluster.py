@@ -15,6 +15,7 @@ from typing import Self
 
 from agent.broker.broker_folder import BrokerFolder
 from agent.broker.place import RABBITMQ, Place
+from agent.broker.rabbitmq import ACCESS
 from agent.host.clock import SystemClock
 from tests.support.mosquitto import free_port
 
@@ -22,7 +23,7 @@ TREE = Path(os.environ.get("RABBITMQ_TREE", "/nonexistent"))
 HOST, USER = "mqtt.exampleville.example", "rabbitmq"
 ETC = PurePosixPath("/etc/platewarden-node")
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-UP_S = 300.0
+UP_S, RIGHTS_S = 300.0, 900.0
 _ALONE = ("unshare", "--mount", "--pid", "--fork")
 
 
@@ -59,7 +60,33 @@ class Node:
         subprocess.run(["chroot", TREE, "chown", "-R", USER, self._place], check=True)
 
     def start(self) -> None:
-        """Begin; `RabbitCluster.wait` waits."""
+        """Begin; `rights` waits."""
+        first = f"install -m 400 {self._place}/erlang.cookie $HOME/.erlang.cookie"
+        script = f"mkdir -p $HOME && {first} && exec rabbitmq-server"
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._inside(script), env=self._words(), stdout=out, stderr=out
+            )
+
+    def rights(self, within_s: float, *, khepri: bool = False) -> None:
+        """Once all are up, import who may do what; on one node, as the guide says."""
+        newer = "rabbitmqctl enable_feature_flag --experimental khepri_db && " if khepri else ""
+        script = (
+            f"rabbitmqctl await_startup --timeout {within_s:.0f} && "
+            f"rabbitmqctl await_online_nodes {len(ADDRESSES)} --timeout {within_s:.0f} && "
+            f"{newer}rabbitmqctl import_definitions {self._place}/{ACCESS}"
+        )
+        with self.log.open("ab") as out:
+            subprocess.run(
+                self._inside(script),
+                env=self._words(),
+                stdout=out,
+                stderr=out,
+                check=True,
+                timeout=within_s,
+            )
+
+    def _words(self) -> dict[str, str]:
         place = self._place
         words = {
             "HOME": f"/var/lib/{USER}/node-{self.number}",
@@ -75,24 +102,24 @@ class Node:
             # three nodes share this machine's cores: none of them may spin while it waits
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
-        script = (
+        return {name: str(value) for name, value in words.items()}
+
+    @staticmethod
+    def _inside(script: str) -> list[str]:
+        """The command that runs it in the tree, in namespaces of its own, as RabbitMQ's user."""
+        whole = (
             f"mount --bind /dev {TREE}/dev && mount -t proc proc {TREE}/proc && "
-            f"exec chroot {TREE} setpriv --reuid={USER} --regid={USER} --clear-groups sh -c '"
-            f"mkdir -p $HOME && install -m 400 {place}/erlang.cookie $HOME/.erlang.cookie && "
-            "exec rabbitmq-server'"
+            f"exec chroot {TREE} setpriv --reuid={USER} --regid={USER} --clear-groups "
+            f"sh -c '{script}'"
         )
-        with self.log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [
-                    *("unshare", "--mount", "--pid", "--fork"),
-                    "sh",
-                    "-c",
-                    script,
-                ],
-                env={name: str(value) for name, value in words.items()},
-                stdout=out,
-                stderr=out,
-            )
+        return [*_ALONE, "sh", "-c", whole]
+
+    def again(self) -> None:
+        """As its unit does: start whoever failed. Three that start at once may disturb each other
+        ("BOOT FAILED").
+        """
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
 
     def pids(self) -> list[int]:
         """Of its processes, as this machine counts them."""
@@ -122,9 +149,10 @@ class Node:
 
 
 class RabbitCluster:
-    """`desk`: the broker's folder."""
+    """`desk`: the broker's folder. `khepri`: with RabbitMQ's newer store."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, khepri: bool = False) -> None:
+        self._khepri = khepri
         self.port = free_port()
         place = Place(HOST, ADDRESSES, self.port, ETC, software=RABBITMQ)
         self.desk = BrokerFolder.create(folder, place, SystemClock().now().utc)
@@ -146,6 +174,11 @@ class RabbitCluster:
         )
         for node in self.nodes:
             node.start()
+        try:
+            self.nodes[0].rights(RIGHTS_S, khepri=self._khepri)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -58,6 +58,12 @@ def answers(cluster, address):
     return True
 
 
+def served(cluster, node):
+    """Does it answer? A node whose start failed is started again."""
+    node.again()
+    return answers(cluster, node.address)
+
+
 def files(cluster, name):
     return tuple(cluster.desk.folder / CHECK / f"{name}.{end}" for end in ("crt", "key"))
 
@@ -135,3 +141,23 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_node_that_led(cluster):
     again.close()
     leader.start()
     assert until(lambda: answers(cluster, leader.address))
+
+
+def test_after_a_power_cut_of_all_three_everything_is_there(cluster):
+    """All machines get power at once, too."""
+    session = {"clean_start": False, "expiry_s": 3_600}
+    away = client(cluster, ADDRESSES[0], CHECK_RECIPIENT, **session)
+    away.subscribe(READS)
+    away.close()
+    camera = client(cluster, ADDRESSES[1], CHECK_CAMERA)
+    sent = [b"cut %d" % number for number in range(COUNT)]
+    for one in sent:
+        assert not camera.publish(READS, one).refused
+    for node in cluster.nodes:
+        node.kill()
+    for node in cluster.nodes:
+        node.start()
+    assert until(lambda: all(served(cluster, node) for node in cluster.nodes))
+    back = client(cluster, ADDRESSES[2], CHECK_RECIPIENT, **session)
+    assert sorted(set(back.payloads(COUNT, 30.0))) == sorted(sent)
+    back.close()

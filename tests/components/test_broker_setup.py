@@ -401,7 +401,20 @@ def test_a_folder_that_is_none_is_named(tmp_path, capsys):
     assert "broker.toml" in capsys.readouterr().err
 
 
-def test_nobody_there(tmp_path, capsys):
-    folder = make(tmp_path, addresses=(ADDRESS,), port=1)
-    assert run("check", folder.folder) == 1
-    assert "cannot connect" in capsys.readouterr().err
+def test_nobody_there_is_told_of_each_address(tmp_path, capsys):
+    folder = make(tmp_path, addresses=(ADDRESS, "127.0.0.2"), port=1)
+    assert run("check", folder.folder, "--json") == 1
+    for where, lines in json.loads(capsys.readouterr().out).items():
+        [line] = lines
+        assert (line["about"], line["state"]) == ("connection", "FAIL")
+        assert line["words"].startswith(f"{where}: cannot connect")
+        assert line["fix"]
+
+
+def test_a_broker_that_knows_no_name_of_ours_is_told_what_it_lacks(tmp_path):
+    """135 at the connection, as of a RabbitMQ node whose virtual host is down."""
+    with CityBroker(tmp_path / "broker", ("use_identity_as_username",)) as broker:
+        [finding] = Check(target(broker)).findings()
+    assert (finding.name, finding.health) == ("connection", Health.FAIL)
+    assert "(135)" in finding.what
+    assert "copy today's access list" in finding.fix

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.fleet.brokers import MOSQUITTO, RABBITMQ
 from tests.fleet.page import page
 from tests.fleet.play import Outcome, Play
-from tests.fleet.sizes import Sizes
+from tests.fleet.sizes import STORES, Sizes
 
 PLANTS = ("no-receipt", "lost-read", "double-ring")
 
@@ -53,7 +53,7 @@ def _parsed() -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for field in fields(Sizes):
-        choices = PLANTS if field.name == "plant" else None
+        choices = {"plant": PLANTS, "store": STORES}.get(field.name)
         name = "--" + field.name.replace("_", "-")
         words, kind = field.metadata["help"], type(field.default)
         parser.add_argument(name, type=kind, default=field.default, choices=choices, help=words)

@@ -12,7 +12,7 @@ from agent.broker.names import CHECK_CAMERA
 from agent.errors import NetworkError
 from agent.mqtt.events import Session
 from tests.brokers.rabbitmq_cluster import Node, RabbitCluster
-from tests.fleet.sizes import RECIPIENT_QUEUE
+from tests.fleet.sizes import KHEPRI, MNESIA, RECIPIENT_QUEUE
 from tests.support.city_broker import CityBroker
 from tests.support.sealed import RECIPIENT
 
@@ -67,9 +67,11 @@ class AvailableCity(RabbitCluster):
         return [pid for node in self.nodes for pid in node.pids()]
 
 
-def broker_in(folder: Path, name: str) -> FleetBroker:
-    """One of the two, not started: certificates are signed first."""
-    return SmallCity(folder) if name == MOSQUITTO else AvailableCity(folder)
+def broker_in(folder: Path, name: str, store: str = MNESIA) -> FleetBroker:
+    """One of the two, not started: certificates are signed first. `store`: RabbitMQ's."""
+    if name == MOSQUITTO:
+        return SmallCity(folder)
+    return AvailableCity(folder, khepri=store == KHEPRI)
 
 
 def unanswered(desk: BrokerFolder) -> list[str]:

@@ -14,6 +14,7 @@ _ROWS = (
     ("lost, stored twice, without a receipt", "{wrong}"),
     ("told again, rung again after a kill", "{told_again}, {rung_again}"),
     ("everything receipted and rung, s after the last read", "{settled_s:.0f}"),
+    ("a killed broker or node lets in again, s after its start, at most", "{back}"),
     (
         "memory: sessions, `deliver`s, broker, MB",
         "{sessions_mb:.0f}, {cameras_mb:.0f}, {broker_mb:.0f}",
@@ -42,7 +43,8 @@ def page(outcomes: Sequence[Outcome]) -> str:
 
 def _filled(form: str, outcome: Outcome) -> str:
     wrong = "0" if not outcome.faults else "; ".join(outcome.faults)
-    return form.format(**vars(outcome), wrong=wrong, ends=len(outcome.ended))
+    back = f"{max(outcome.back_s):.0f}" if outcome.back_s else "–"
+    return form.format(**vars(outcome), wrong=wrong, ends=len(outcome.ended), back=back)
 
 
 def _worst(gaps: Sequence[Gap]) -> list[Gap]:

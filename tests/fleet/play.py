@@ -27,7 +27,9 @@ class StuckError(AssertionError):
 
 @dataclass
 class Outcome:
-    """One broker's figures. `faults`: empty where every promise held."""
+    """One broker's figures. `faults`: empty where every promise held. `back_s`: seconds from the
+    start of each broker or node that was killed until all let in again, `after_s` at least.
+    """
 
     broker: str
     cameras: int
@@ -45,6 +47,7 @@ class Outcome:
     sessions_mb: float = 0.0
     cameras_mb: float = 0.0
     broker_mb: float = 0.0
+    back_s: list[float] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -54,6 +57,7 @@ class Outcome:
             name: round(one, 2) if isinstance(one, float) else one
             for name, one in asdict(self).items()
         }
+        rounded["back_s"] = [round(one, 1) for one in self.back_s]
         rounded["gaps"] = [
             {key: round(one, 2) if isinstance(one, float) else one for key, one in gap.items()}
             for gap in rounded["gaps"]
@@ -68,7 +72,7 @@ class Play:
         self._sizes, self._show, self._folder = sizes, show, folder
         self.outcome = Outcome(name, sizes.cameras, sizes.sessions)
         show("certificates", 0, sizes.sessions + sizes.cameras)
-        self._broker = brokers.broker_in(folder / "broker", name)
+        self._broker = brokers.broker_in(folder / "broker", name, sizes.store)
         self._postgresql = Postgresql(durable=True)
 
     def run(self) -> Outcome:
@@ -142,22 +146,25 @@ class Play:
                 self._kill(what)
         moments.append(Moment(f"{self._broker.kills[-1]}, and a receiver", time.monotonic()))
         self._receivers.kill(0)
-        self._kill(self._broker.kills[-1])
+        self._kill(self._broker.kills[-1], last=True)
         self._weigh()
         self._pool.tell("stop")
         self.outcome.flowing_s, self.outcome.kills = time.monotonic() - began_s, len(moments) - 1
         return moments
 
-    def _kill(self, what: str) -> None:
+    def _kill(self, what: str, *, last: bool = False) -> None:
         """It stays away for a while, comes back, and is there again before anything else is
-        killed.
+        killed. The last one is waited for by nobody: what it had must be settled all the same.
         """
         killed_s, back = time.monotonic(), self._broker.kill(what)
         self._wait(self._sizes.down_s, f"{what} is killed")
         back()
         self._wait(self._sizes.after_s - (time.monotonic() - killed_s), f"{what} is killed")
+        if last:
+            return
         desk = self._city.desk
         self._until(lambda: not brokers.unanswered(desk), f"{what} again", UP_S, lambda: (0, 1))
+        self.outcome.back_s.append(time.monotonic() - killed_s - self._sizes.down_s)
 
     def _weigh(self) -> None:
         self.outcome.sessions_mb = self._pool.resident_bytes() / 1e6

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+MNESIA, KHEPRI = STORES = ("mnesia", "khepri")
 RECIPIENT_QUEUE = "subscription-{}.1qos1"
 
 
@@ -27,4 +28,5 @@ class Sizes:
     rounds: int = setting(1, "rounds of all kills")
     settle_s: float = setting(240.0, "seconds in which every read must be receipted at the end")
     connect_s: float = setting(900.0, "seconds in which every session must stand")
+    store: str = setting(MNESIA, "where RabbitMQ keeps users, queues and bindings")
     plant: str = setting("", "break something by hand, to see it found")

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -69,6 +70,16 @@ def test_each_may_touch_its_own_queues_only():
         for right in ("configure", "write", "read"):
             assert lets(rows[one][right], queue) == (one == other)
         assert not lets(rows[one]["configure"], "amq.topic")
+
+
+def test_nodes_import_no_users_as_they_start():
+    """They would import all of 10,000 at once, and two of three would then serve nobody."""
+    addresses = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
+    files = rabbitmq.files(addresses, 8883, PurePosixPath("/etc/rabbitmq/platewarden"))
+    [line] = [line for line in files["rabbitmq.conf"].splitlines() if "load_definitions" in line]
+    name = PurePosixPath(line.partition(" = ")[2]).name
+    assert json.loads(files[name]) == {"vhosts": [{"name": "/"}]}
+    assert TABLE["vhosts"] == json.loads(files[name])["vhosts"]
 
 
 def test_nobody_else_has_a_user_and_none_a_password_or_a_tag():
