@@ -51,7 +51,7 @@ def test_the_shipped_example_means_what_it_says():
     (broker,) = policy.brokers
     assert broker.addresses == (("203.0.113.10", 8883), ("2001:db8::10", 8883))
     assert [len(pin) for pin in broker.spki_pins] == [32, 32]
-    assert policy.served("example-county-sheriff")
+    assert policy.served("example-county-sheriff", "cam-1")
     assert len(policy.recipients["exampleville-pd"].signing_key) == 32
     assert len(policy.digest) == 64
 
