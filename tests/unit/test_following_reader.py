@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent import pipeline
@@ -106,6 +106,7 @@ def test_the_next_car_on_the_same_spot_is_read_soon(speed):
     ),
     st.sampled_from([3, 8, 15, 30]),
 )
+@example([(0, -40, 3, 0), (1, 0, 2, 0)], 3)  # it was told a frame later, after eight reads
 @settings(max_examples=40, deadline=None)
 def test_the_same_cars_are_told_followed_or_not(cars, fps):
     """Lanes apart: whatever the speeds, each text is told as often, and in the same frame."""

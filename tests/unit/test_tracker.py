@@ -436,11 +436,17 @@ class TestKnown:
     )
     def test_one_that_was_read_often(self, count, stood, read_s, found):
         """For half a second where it stands, else for 0.19 s."""
-        reads = [read(B)] * (count - 1) + [read(A)]
+        reads = [read(B)] * (count - 1) + [read(A, confidence=0.89)]
         shown = self.known(read_s=read_s, settled=False, reads=reads, stood=stood)
         assert (shown is not None) == found
         if shown is not None:
             assert shown.text.value == A
+
+    @pytest.mark.parametrize("stood", [True, False])
+    def test_not_one_that_was_read_often_and_surely_now(self, stood):
+        """Something else keeps it from being told, which the next read may decide."""
+        reads = [read(B)] * 11 + [read(A, confidence=0.9)]
+        assert self.known(settled=False, reads=reads, stood=stood) is None
 
     @pytest.mark.parametrize(("share", "found"), [(0.3, True), (0.29, False)])
     def test_only_where_the_box_lies_on_the_expected_place(self, monkeypatch, share, found):

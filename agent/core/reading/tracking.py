@@ -165,12 +165,12 @@ class Tracker:
 
     def _silent(self, one: Followed) -> tuple[PlateRead | None, float]:
         """A read that stands for the vehicle while its plate is not read, and for how many seconds
-        that may be. Only of one that was told, or that was read often and did not get sure.
+        that may be. Only of one that was told, or that was read often and is not read surely.
         """
         numbers = self._numbers
         if one.settled:
             return one.best, numbers.known_s
-        if len(one.reads) < numbers.often:
+        if len(one.reads) < numbers.often or one.reads[-1].confidence >= SURE:
             return None, 0.0
         return one.reads[
             -1
