@@ -120,10 +120,29 @@ def test_the_bus_of_a_user_is_found_without_a_variable(nowhere, tmp_path, bus, m
     assert session_bus() == f"unix:path={place}"
 
 
+def test_a_run_user_that_is_closed_to_the_service_holds_no_bus(tmp_path):
+    """As ProtectHome=yes leaves it: a service with a webhook alone ended, and rang nobody."""
+    (tmp_path / "user").mkdir(mode=0)
+    asked = (
+        "from agent.receiver.ringing import desktop\n"
+        f"desktop.USER_BUS = '{tmp_path}/user/{{user}}/bus'\n"
+        "print(repr(desktop.session_bus({})))"
+    )
+    bounded = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # root may look anywhere
+    done = subprocess.run(
+        [*(bounded if os.getuid() == 0 else ()), sys.executable, "-c", asked],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("''\n", "")
+
+
 def test_without_a_session_try_fails_and_says_where_to_start_it(enrolled):
     done = command(enrolled, "--try")
     assert done.returncode == 1
-    assert "finds no desktop session: start `receiver ring` as who is signed in" in done.stderr
+    assert "finds no desktop session: start this as who is signed in at the screen" in done.stderr
 
 
 def test_a_service_leaves_the_screen_to_a_session_and_says_so(tmp_path, ca):

@@ -1,1 +1,1 @@
-"""Telling people that a lead waits, by webhook, push, mail or a program: never which plate."""
+"""Telling people that a lead waits, on their screens and elsewhere: never which plate."""

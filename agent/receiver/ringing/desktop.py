@@ -5,6 +5,7 @@ Specification 1.2, freedesktop.org) over the bus of the desktop session.
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ def session_bus(environment: Mapping[str, str] = os.environ) -> str:
     if told:
         return told if all(one.startswith("unix:") for one in told.split(";")) else ""
     socket = Path(USER_BUS.format(user=os.getuid()))
-    return f"unix:path={socket}" if socket.is_socket() else ""
+    with suppress(PermissionError):  # ProtectHome=yes closes /run/user to a service
+        return f"unix:path={socket}" if socket.is_socket() else ""
+    return ""
 
 
 class Desktop:
@@ -40,7 +43,7 @@ class Desktop:
         bus, program = session_bus(), shutil.which(PROGRAM, path=os.defpath)
         if not bus:
             raise NetworkError(
-                "finds no desktop session: start `receiver ring` as who is signed in at the screen"
+                "finds no desktop session: start this as who is signed in at the screen"
             )
         if program is None:
             raise NetworkError(f"needs {PROGRAM} (Debian: libnotify-bin)")
