@@ -23,7 +23,7 @@ from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.sealed_read import SealedRead, join, jwe_header, jws_header, pad
 from agent.core.wire.test_plate import plate_for
 from agent.errors import EnvelopeRefusedError, PlatewardenError
-from agent.receiver.opener import Opener, _decrypt_jwe, parse_content
+from agent.receiver.opener import Opener, _decrypt_jwe, _unwrapped, parse_content
 from agent.sealing.sealer import Sealer, encrypt, sign
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
@@ -305,9 +305,12 @@ def test_the_library_checks_what_we_sign_and_signs_the_same():
 
 
 def test_the_same_read_sealed_again_has_fresh_keys_and_a_fresh_nonce():
-    key = PARTIES.epochs[SEALED.tags.epoch].public_key().public_bytes_raw()
-    once, again = (encrypt(SEALED.tags, key, pad(b"{}")).split(b".") for _ in range(2))
+    key = PARTIES.epochs[SEALED.tags.epoch]
+    public = key.public_key().public_bytes_raw()
+    sealed = [encrypt(SEALED.tags, public, pad(b"{}")) for _ in range(2)]
+    once, again = (compact.split(b".") for compact in sealed)
     assert [a == b for a, b in zip(once, again, strict=True)] == [False] * 5
+    assert len({_unwrapped(compact, key) for compact in sealed}) == 2
 
 
 def test_nothing_is_sealed_to_a_key_with_which_everybody_shares_a_secret():
