@@ -99,13 +99,15 @@ def _require_unix() -> None:
 def _own_fault(error: Exception) -> PlatewardenError:
     """What nobody foresaw, by class and place: its text, and a traceback's, could hold a plate
     (P9).
-    """
-    import traceback
 
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    It loads nothing: where no file can be opened any more, Python would tell all of it.
+    """
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last else "?"
     return PlatewardenError(
-        "stopped by a fault of its own: "
-        f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}",
+        f"stopped by a fault of its own: {type(error).__name__} in {place}",
         fix="report this line; PLATEWARDEN_DEBUG=1 shows more, and may show a plate",
     )
 

@@ -74,6 +74,27 @@ def test_a_traceback_only_when_asked(failing, monkeypatch):
         cli.main(["boom"])
 
 
+def test_a_fault_is_told_without_its_text_also_where_no_file_can_be_opened_any_more():
+    """A module that is loaded only to tell it fails there, and Python tells both, with the plate
+    (P9).
+    """
+    code = (
+        "import resource\n"
+        "from agent import cli\n"
+        "def fails(_words):\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "    raise RuntimeError('TST0042')\n"
+        "cli._run = fails\n"
+        "cli.main(['status'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    told = "platewarden: stopped by a fault of its own: RuntimeError in <string>:5 (report this"
+    assert (done.returncode, done.stderr[: len(told)]) == (1, told)
+    assert "TST0042" not in done.stderr
+
+
 def test_nothing_heavy_is_loaded_to_pick_a_command():
     code = f"import sys, agent.cli; sys.exit(' '.join(n for n in {HEAVY} if n in sys.modules) or 0)"
     done = subprocess.run(
