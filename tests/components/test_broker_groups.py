@@ -15,7 +15,7 @@ from agent.core.judging.check.policy_check import Against, File, check_policy
 from agent.core.judging.diff.diff_words import compare
 from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
-from agent.core.policy.camera_roster import in_place, parse_roster, require_broker
+from agent.core.policy.camera_roster import CameraRoster, in_place, parse_roster, require_broker
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.policy import Policy
 from agent.core.policy.roster_csv import parse_roster_csv
@@ -230,6 +230,42 @@ def test_explain_says_over_which_brokers_and_why_not_from_elsewhere():
     assert Reason.NO_BROKER_FOR_RECIPIENT in [one.reason for one in answer.obstacles]
     (everywhere,) = explain(lawful(BASE), DAY, recipient="town-pd").grants
     assert everywhere.brokers == ("hall",)
+
+
+def test_explain_asks_the_roster_where_there_is_no_charter_yet():
+    draft = files(SPLIT, roster=ROSTER)
+    (grant,) = explain(draft, DAY, recipient="town-pd").grants
+    assert (grant.cameras, grant.brokers) == (("cam-2", "cam-3"), ("south", "north"))
+    moved = files(SPLIT, roster=ROSTER.replace(b'"south"', b'"west"'))
+    assert [change.says for change in compare(draft, moved).restricts] == [
+        "Town Police (town-pd), for recovery, no longer receives from cam-3"
+    ]
+
+
+def test_explain_says_where_no_roster_tells_groups():
+    for camera, which in (("", "any camera"), ("cam-2", "cam-2")):
+        (answer,) = explain(
+            files(SPLIT, charter=CHARTER), DAY, recipient="town-pd", camera=camera
+        ).answers
+        said = [one.says for one in answer.obstacles if "no broker" in one.says]
+        unknown = "(no roster says of which group each is)"
+        assert said == [
+            f'rule "stolen": no broker for the group of {which} {unknown} carries its readings'
+        ]
+
+
+def test_explain_looks_groups_up_once_and_not_once_a_camera(monkeypatch):
+    looked, real = [], CameraRoster.of
+    monkeypatch.setattr(
+        CameraRoster, "of", lambda roster, groups: looked.append(groups) or real(roster, groups)
+    )
+    many = b"".join(
+        b'\n[[camera]]\nid = "south-%d"\nstands = "x"\nnear = []\nmount = "fixed"\ngroup = "west"\n'
+        % n
+        for n in range(50)
+    )
+    explain(lawful(SPLIT, ROSTER + many), DAY, recipient="town-pd")
+    assert len(looked) < 20
 
 
 def test_a_diff_tells_groups_that_changed_and_cameras_that_moved():

@@ -137,9 +137,14 @@ def in_place(policy: Policy, charter: Charter, roster: CameraRoster) -> Policy:
 
     This is what a camera obeys.
     """
+    return looked_up(replace(policy, barred=(*charter.barred, *policy.barred)), roster)
+
+
+def looked_up(policy: Policy, roster: CameraRoster) -> Policy:
+    """The policy with kinds of place and brokers' groups turned into this roster's cameras."""
     return replace(
         policy,
-        barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred)),
+        barred=tuple(look_up(bar, roster) for bar in policy.barred),
         brokers=served_by(policy, roster),
     )
 

@@ -333,16 +333,18 @@ class _Teller:
         """Some broker carries this rule's reads, and none of those is for a camera that was asked
         about.
         """
-        lines, unknown = [], " (no roster says of which group each is)"
+        lines, obeyed = [], self._files.obeyed
         for index, table in self._lines.tables("broker"):
             if "groups" in table and rule.recipient in table.get("recipients", ()):
                 lines.append(self._lines.cite("broker", index, "groups"))
         cameras = [
             camera
             for camera in self._scope.probed_cameras
-            if rule.at(camera) and not self._files.obeyed.served(rule.recipient, camera)
+            if rule.at(camera) and not obeyed.served(rule.recipient, camera)
         ]
-        which = _few(cameras) if self._scope.cameras else f"any camera{unknown}"
+        which = _few(cameras) if self._scope.cameras else "any camera"
+        if self._files.roster is None:
+            which += " (no roster says of which group each is)"
         says = f'rule "{rule.rule}": no broker for the group of {which} carries its readings'
         return Obstacle(Reason.NO_BROKER_FOR_RECIPIENT, says, tuple(lines))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.policy.camera_roster import in_place
+from agent.core.policy.camera_roster import looked_up
 from agent.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ class Files:
 
     @property
     def obeyed(self) -> Policy:
-        """The policy as a camera obeys it: with the charter's bars, and kinds of place looked up.
-        Without a roster these bar every camera.
+        """The policy as a camera obeys it: with the charter's bars, and kinds of place and groups
+        looked up. Without a roster a kind of place bars every camera, and a broker for groups
+        serves none.
         """
-        if self.charter is None:
-            return self.policy
-        if self.roster is None:
-            return replace(self.policy, barred=(*self.charter.barred, *self.policy.barred))
-        return in_place(self.policy, self.charter, self.roster)
+        bars = self.charter.barred if self.charter is not None else ()
+        policy = replace(self.policy, barred=(*bars, *self.policy.barred))
+        return looked_up(policy, self.roster) if self.roster is not None else policy
 
     def cite(self, where: str, line: int) -> Cited:
         """A line of the charter or of the policy, by the file's name."""
