@@ -280,8 +280,8 @@ def _require_whole(folder: Path, now: Instant) -> None:
     try:
         policy, _ = city.obeyed()
         require_in_force(policy, now)
-        for broker in (*policy.brokers, *policy.bundle_sources):
-            city.ca(broker)
+        for server in policy.servers.values():
+            city.ca(server)
     except ConfigError as error:
         # The message does not name the folder, which is about to go.
         what, where = (text.replace(f"{folder}/", "") for text in (error.what, error.where))

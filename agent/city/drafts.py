@@ -214,14 +214,14 @@ def _release(folder: Path) -> bytes:
 
 
 def authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
-    """The CA files that the policy's brokers name. Raises ConfigError."""
+    """The CA files that the policy's brokers and bundle sources name. Raises ConfigError."""
     files = {}
-    for broker in policy.brokers:
-        name = f"ca/{broker.ca}"
+    for called, server in policy.servers.items():
+        name = f"ca/{server.ca}"
         pem = read_input(
             folder / name,
             most_bytes(CA_PATHS),
-            missing=f"broker {broker.id!r} needs it; its operator has it",
+            missing=f"{called} needs it; its operator has it",
         )
         try:
             for certificate in certificates(pem):

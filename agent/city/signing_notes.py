@@ -97,9 +97,9 @@ def _authorities(folder: Path) -> Iterator[str]:
         policy = parse_policy(draft.read_bytes(), str(draft)) if draft.is_file() else None
     except ConfigError:
         return  # the policy's signers are told each fault
-    for broker in policy.brokers if policy else ():
-        if not (folder / "ca" / broker.ca).is_file():
+    for called, server in policy.servers.items() if policy else ():
+        if not (folder / "ca" / server.ca).is_file():
             yield (
-                f"ca/{broker.ca} is missing: without it the policy cannot be signed. "
-                f"The operator of broker {broker.id} has it."
+                f"ca/{server.ca} is missing: without it the policy cannot be signed. "
+                f"The operator of {called} has it."
             )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.bundles.generation import Generation
 from agent.city.rig_city import found_rig
 from agent.errors import ConfigError
 from tests.support.clerk_city import (
@@ -99,6 +100,25 @@ def test_a_ca_file_with_notes_is_signed_and_one_without_a_certificate_is_not(ope
         is_error(open_desk.sign("dora"), 2, "city-hall-ca.pem", "no certificate in PEM")
     file.write_bytes("\ufeffStädtische Stelle\r\n".encode() + sound.replace(b"\n", b"\r\n"))
     assert open_desk.sign("dora").code == 0
+
+
+def test_the_authority_of_a_bundle_source_is_signed_with_those_of_brokers(desk):
+    """It was left out: every camera refused the bundles of such a city."""
+    broker = (desk.city / "policy.toml").read_text().split("[[broker]]")[1].split("[[")[0]
+    lines = [line for line in broker.splitlines() if not line.startswith("recipients")]
+    source = "\n".join(lines).replace('"city-hall"', '"web"').replace("city-hall-ca", "web-ca")
+    with (desk.city / "policy.toml").open("a") as policy:
+        policy.write(f"\n[[bundle_source]]{source}\n")
+    assert "ca/web-ca.pem is missing" in desk.sign("ada").out
+    assert desk.sign("ben").code == 0
+    is_error(desk.sign("dora"), 2, "ca/web-ca.pem", "bundle source 'web' needs it")
+    shutil.copy(desk.city / "ca/city-hall-ca.pem", desk.city / "ca/web-ca.pem")
+    for who in ("dora", "eli"):
+        assert desk.sign(who).code == 0
+    assert desk.publish().code == 0
+    taken = camera(desk, LATER)
+    assert isinstance(taken, Generation), taken
+    assert (taken.city / "ca/web-ca.pem").is_file()
 
 
 def test_a_key_without_the_role(open_desk):

@@ -138,6 +138,13 @@ class Policy:
         """Is `at` (UTC) within [effective, expires)?"""
         return self.effective <= at.date() < self.expires
 
+    @property
+    def servers(self) -> Mapping[str, Broker]:
+        """All that it lists to be connected to, by what each is called: `broker 'north'`."""
+        return {f"broker {one.id!r}": one for one in self.brokers} | {
+            f"bundle source {one.id!r}": one for one in self.bundle_sources
+        }
+
     def brokers_of(self, camera: str) -> tuple[Broker, ...]:
         """The only brokers that this camera may reach, in the policy's order."""
         return tuple(broker for broker in self.brokers if broker.serves(camera))
