@@ -226,15 +226,23 @@ class TestJudging:
         values = {"fresh": True, "told": None, "reads": [read(A)] * 5}
         return Made(motion=Made(since=NOON), **{**values, **other})
 
-    @pytest.mark.parametrize(("confidence", "told_it"), [(0.9, True), (0.89, False)])
-    def test_reads_that_agree_are_told_if_the_vote_is_sure(
-        self, told, monkeypatch, confidence, told_it
+    @pytest.mark.parametrize(
+        ("confidence", "seconds", "asked", "told_it"),
+        [
+            *((0.9, 14.9, 0.9, [True]), (0.89, 14.9, 0.9, []), (0.89, 15.0, 0.9, [False])),
+            *((0.95, 99.0, 0.95, [True]), (0.94, 99.0, 0.95, []), (0.9, 99.0, 0.95, [])),
+        ],
+    )
+    def test_reads_that_agree_are_told_if_the_vote_is_sure_or_after_their_wait(
+        self, told, monkeypatch, confidence, seconds, asked, told_it
     ):
-        elected, one = Made(confidence=confidence), self.one()
+        """Told surely, it would not be told again as a rule asks for it."""
+        elected, one, tracker = Made(confidence=confidence), self.one(), Tracker()
+        tracker.wait_for(asked)
         monkeypatch.setattr(Tracker, "_agree", lambda *_: True)
         monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
-        assert Tracker()._judge(one, after(99)) is None
-        assert told == [(elected, True)] * told_it
+        assert tracker._judge(one, after(seconds)) is None
+        assert told == [(elected, waits) for waits in told_it]
         assert one.fresh is False
 
     @pytest.mark.parametrize(

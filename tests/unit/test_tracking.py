@@ -155,6 +155,18 @@ def test_a_parked_car_that_is_never_sure_is_emitted_after_its_wait():
     assert [round(at) for at, _ in found] == [15]
 
 
+def test_a_car_that_stops_and_whose_reads_agree_without_a_sure_vote_is_told_after_its_wait():
+    """A vote of many views is less sure than its surest read."""
+
+    def scene(at):
+        drives = passing("PWD0001", confidence=0.92)(min(at, 1.0))
+        return drives if at < 1 else [replace(one, confidence=0.85) for one in drives]
+
+    found = run(scene, rate=10, seconds=25)
+    assert len(found) == 1
+    assert 15 <= found[0][0] < 17
+
+
 def test_a_parked_car_that_nobody_can_read_waits_until_it_can_be_read():
     found = run(lambda at: parked("" if at < 40 else "PWD0001")(at), rate=5, seconds=60)
     assert texts(found) == ["PWD0001"]

@@ -46,7 +46,7 @@ class Tracking:
     plate widths a vehicle can move in a second. `passing_s`, `standing_s`, `max_told`: of
     `told.Remembered`. `known_gap_s`: a told text is known unread only so short after it was seen;
     `known_s`: and after it was read; `often_known_s`: the same of one that is not told yet after
-    `often` reads; `standing_known_s`: and that stands.
+    `often` reads and was last read unsurely; `standing_known_s`: and that stands.
     """
 
     gap_s: float = 2.0
@@ -129,10 +129,10 @@ class Tracker:
         """What a box of the next frame shows, where reading it would tell nothing new: a read of
         its vehicle, in this place, with the time of that read. None: it must be read.
 
-        So it is for a vehicle that was told, and for one that stands and was read often. Only from
-        one frame to the next, and only where the box lies on the expected place: two plates never
-        overlap. Now and then it must be read all the same: another vehicle may have taken the spot
-        while nobody looked.
+        So it is for a vehicle that was told, and for one that was read often and unsurely. Only
+        from one frame to the next, and only where the box lies on the expected place: two plates
+        never overlap. Now and then it must be read all the same: another vehicle may have taken the
+        spot while nobody looked.
         """
         now, numbers = frame.captured.utc, self._numbers
         for one in self._followed:
@@ -228,12 +228,14 @@ class Tracker:
     def _judge(self, one: Followed, now: datetime) -> Track | None:
         """Tell it, if its reads are sure already, or if its vehicle has stood here long enough."""
         one.fresh = False
-        waited = (now - one.motion.since).total_seconds() >= self._numbers.max_wait_s
         if self._agree(one):
             elected = self._vote(one)
             if elected.confidence >= self._sure_confidence:
                 return self._tell(one, elected, waits=True)
-        elif (
+            if elected.confidence >= SURE:  # told now, it would not be told again as a rule wants
+                return None
+        waited = (now - one.motion.since).total_seconds() >= self._numbers.max_wait_s
+        if (
             one.told is None
             and waited
             and sum(map(readable, one.reads)) >= self._numbers.sure_reads
