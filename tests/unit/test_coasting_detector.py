@@ -46,6 +46,19 @@ def test_while_one_plate_is_not_known_each_is():
     assert looks([0.0, 0.07, 0.13], BOX, known=False) == [0.0, 0.07, 0.13]
 
 
+@pytest.mark.parametrize("coasted", [[BOX], [COASTED[0], BOX], []])
+def test_while_resting_it_is_looked_at_what_must_be_read_and_where_all_have_left(coasted):
+    """No place is read that was only reckoned."""
+    asked, known = Asked(BOX), ["its read"]
+    coasting = CoastingDetector(
+        asked, lambda _, box: known[0] if box is BOX else "its read", lambda _: coasted
+    )
+    coasting.find_plates(frame(0, 0.0))
+    known[0] = None
+    assert coasting.find_plates(frame(1, 0.07)) is asked.found
+    assert len(asked.moments) == 2
+
+
 def test_a_road_without_a_plate_is_looked_at():
     assert looks([0.0, 0.07, 0.13]) == [0.0, 0.07, 0.13]
 

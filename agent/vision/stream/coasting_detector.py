@@ -1,8 +1,8 @@
-"""Lets the detector rest for a frame while every plate in view is known: a vehicle that was told
-moves on as it did.
+"""Lets the detector rest for a tenth of a second while every plate in view is known: a vehicle that
+was told moves on as it did.
 
-A vehicle that comes into view meanwhile is found one frame later, and then every frame is looked at
-until it is known as well.
+A vehicle that comes into view meanwhile is found a tenth of a second later at most, and then every
+frame is looked at until it is known as well. A plate that must be read is looked at first.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +37,13 @@ class CoastingDetector:
         """What the other finds, or where what it found last should be."""
         now, last = frame.captured.utc, self._rests_from
         if last is not None and 0 < (now - last).total_seconds() < REST_S:
-            return self._coasted(frame)
+            coasted = self._coasted(frame)
+            if self._all_known(frame, coasted):
+                return coasted
         found = self._detector.find_plates(frame)
-        rests = found and all(self._known(frame, box) is not None for box in found)
-        self._rests_from = now if rests else None
+        self._rests_from = now if self._all_known(frame, found) else None
         return found
+
+    def _all_known(self, frame: Frame, boxes: Sequence[PlateBox]) -> bool:
+        """Is there a plate, and none that must be read?"""
+        return bool(boxes) and all(self._known(frame, box) is not None for box in boxes)

@@ -1,5 +1,5 @@
-"""Proposes what is unlikely to be a plate in a few frames a second only, unless a vehicle that is
-still being read should be there.
+"""Proposes what is unlikely to be a plate in a few frames a second only, unless a vehicle that was
+just seen should be there.
 
 Most proposals of a busy street are of this kind: lamps, grilles, letters on a van. Each costs a
 look of the aligner, in every frame. A plate that the proposer doubts all the time is in view for
@@ -24,8 +24,8 @@ Awaits = Callable[[Frame, PlateBox], bool]
 class SparingProposer:
     """Implements ports.PlateDetector over another, for one stream of frames.
 
-    `awaits`: whether a vehicle that is not read surely yet may be where a box is (Tracker.awaits).
-    Time is the frames'; one that goes back is a reason to propose everything.
+    `awaits`: whether a vehicle that was just seen may be where a box is (Tracker.awaits). Time is
+    the frames'; one that goes back is a reason to propose everything.
     """
 
     def __init__(self, proposer: PlateDetector, awaits: Awaits) -> None:
