@@ -20,6 +20,7 @@ from agent.network.policy_tls import context_for
 from agent.settings import Settings
 from agent.sides.deliver import client_certificate
 from agent.sides.signed_city import BUNDLES
+from agent.verifying.device_public_file import load_own_public
 
 PROCESS = "deliver"
 ROOT = "sudo platewarden doctor"
@@ -34,6 +35,7 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
         if isinstance(found, Finding):
             return [found]
         policy, city = found
+        load_own_public(settings)  # another camera's id would name another group's brokers
         require_broker(policy, settings.camera_id)
         brokers = policy.brokers_of(settings.camera_id)
         egress = Egress(brokers)

@@ -352,6 +352,16 @@ def test_a_camera_of_no_group_that_a_broker_is_for_dials_nobody_and_says_so(rig)
     assert "is none" in found.what
 
 
+def test_under_another_cameras_id_nobody_is_dialled(rig):
+    """That camera may be of another group, whose brokers are none of this one's."""
+    rig.write_policy(rig.policy(1))
+    own = f'"{load(rig.settings).camera_id}"'
+    rig.settings.write_text(rig.settings.read_text().replace(own, '"other-1"'))
+    (found,) = broker_dial.look(load(rig.settings), allow_unsigned=True)
+    assert (found.name, str(found.health)) == ("broker", "fail")
+    assert "camera_id is 'other-1'" in found.what
+
+
 def test_nobody_is_dialled_without_a_policy_that_may_be_obeyed(rig, camera):
     rig.write_policy(rig.policy(1))
     (unsigned,) = broker_dial.look(load(rig.settings), allow_unsigned=False)
