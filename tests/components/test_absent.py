@@ -121,7 +121,7 @@ def nodes(side):
 PRODUCTS = {
     *("convolve", "corrcoef", "correlate", "cov", "einsum", "einsum_path", "inner", "kron"),
     *("linalg", "matmul", "matvec", "outer", "poly", "polyfit", "roots", "tensordot", "vdot"),
-    *("vecdot", "vecmat"),
+    *("vecdot", "vecmat", "poly1d", "polydiv", "polymul", "asmatrix", "bmat", "matrix"),
 }
 
 
@@ -131,8 +131,11 @@ def multiplies(node):
             return True
         case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name) if name in PRODUCTS:
             return True
-        case ast.Attribute(attr="dot"):
+        case ast.Attribute(attr="dot" | "matmul" | "multivariate_normal"):
             return True
+        case ast.Import(names=names):
+            parts = [alias.name.split(".") for alias in names]
+            return any(top == "numpy" and not PRODUCTS.isdisjoint(rest) for top, *rest in parts)
         case ast.ImportFrom(module=module, names=names) if module:
             top = module.partition(".")[0]
             named = {*module.split("."), *(alias.name for alias in names)}
@@ -151,6 +154,8 @@ def test_no_package_of_ours_multiplies_matrices(side):
     [
         *("a @ b", "a @= b", "np.linalg.norm(a)", "a.dot(b)", "np.dot(a, b)"),
         *("from numpy.linalg import norm", "from numpy import einsum as sums"),
+        *("import numpy.linalg as la", "import numpy.linalg", "np.polymul(a, b)", "np.poly1d(a)"),
+        *("np.asmatrix(a) * a", "rng.multivariate_normal(a, b)", "operator.matmul(a, b)"),
     ],
 )
 def test_a_product_would_be_seen(code):
