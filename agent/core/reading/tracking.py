@@ -67,7 +67,7 @@ class Tracking:
     max_told: int = 256
     known_gap_s: float = 0.5
     known_s: float = 2.0
-    often: int = 8
+    often: int = 5
     often_known_s: float = 0.19
     standing_known_s: float = 0.5
 
