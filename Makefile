@@ -41,7 +41,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 	--max-worker-restart 0
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
-PROGRAMS_quick := mosquitto:mosquitto dbus-daemon:dbus-daemon notify-send:libnotify-bin postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils pdfimages:poppler-utils pdfinfo:poppler-utils pdffonts:poppler-utils
+PROGRAMS_quick := mosquitto:mosquitto dbus-daemon:dbus-daemon notify-send:libnotify-bin postgres:postgresql ps:procps unshare:util-linux setpriv:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils pdfimages:poppler-utils pdfinfo:poppler-utils pdffonts:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
 # gcc is of this machine's own kind, and has a package for each other kind.
 COMPILERS := $(foreach kind,x86_64 aarch64,$(kind)-linux-gnu-gcc:gcc$(if $(filter-out $(shell uname -m),$(kind)),-$(subst _,-,$(kind))-linux-gnu))
