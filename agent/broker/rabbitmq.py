@@ -38,8 +38,8 @@ def access(rights: Iterable[Rights]) -> str:
     """definitions.json: users without a password, and what each may do. Whoever is not named has
     no user, and is not let in.
 
-    One node imports it while it runs. Three new nodes that import 10,000 users as they start serve
-    nobody on two of them (findings/rabbitmq-vhost-down.sh).
+    One node imports it while it runs. Three new nodes of a busy machine that imported 10,000 users
+    as they started served nobody on two of them.
     """
     rights = tuple(rights)
     table = {
