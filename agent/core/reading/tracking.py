@@ -172,9 +172,8 @@ class Tracker:
             return one.best, numbers.known_s
         if len(one.reads) < numbers.often or one.reads[-1].confidence >= SURE:
             return None, 0.0
-        return one.reads[
-            -1
-        ], numbers.standing_known_s if one.motion.stood else numbers.often_known_s
+        unread_s = numbers.standing_known_s if one.motion.stood else numbers.often_known_s
+        return one.reads[-1], unread_s
 
     def finish(self) -> list[Track]:
         """The frames are over: every track that was not told yet."""

@@ -8,9 +8,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from agent.core.judging.check.finding import Because, Finding, at
-from agent.core.policy.camera_roster import MAX_CAMERAS
+from agent.core.policy.camera_roster import MAX_CAMERAS, served_by
 from agent.core.policy.schema.tables import names, raw
 from agent.core.reasons import Reason
+from agent.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ def against_groups(
                 told = Because(Reason.GROUP_NOT_IN_ROSTER, _WHY, source)
                 yield at(document, place, f"no camera is of group {group[:64]!a}", _FIX, told)
     if policy is not None and any(broker.groups for broker in policy.brokers):
+        policy = replace(policy, brokers=served_by(policy, roster))
         yield from _unheard(policy, members, roster_document)
         yield from _uncarried(document, policy, members, source)
 
@@ -44,7 +46,7 @@ def against_groups(
 def _unheard(
     policy: Policy, members: Mapping[str, list[str]], roster_document: Document
 ) -> Iterator[Finding]:
-    """Cameras without any broker, one finding a group."""
+    """Cameras without any broker, one finding a group: one camera of it speaks for all."""
     places = {
         table["id"]: path
         for path, table in reversed(tuple(raw(roster_document, "camera", MAX_CAMERAS)))
@@ -52,7 +54,7 @@ def _unheard(
     }
     because = Because(Reason.NO_BROKER_FOR_CAMERA, _WHY, "docs/ref/policy.md, [[broker]]")
     for group, cameras in members.items():
-        if not any(not broker.groups or group in broker.groups for broker in policy.brokers):
+        if not policy.brokers_of(cameras[0]):
             what = f"{_who(group, cameras)}: no broker is for this group, so nobody hears from it"
             yield at(roster_document, (*places[cameras[0]], "id"), what, _FIX, because)
 
@@ -64,9 +66,8 @@ def _uncarried(
     paths = {table.get("rule"): path for path, table in raw(document, "release")}
     because = Because(Reason.NO_BROKER_FOR_RECIPIENT, _WHY, source, note=True)
     for rule in policy.releases:
-        carriers = [one for one in policy.brokers if rule.recipient in one.recipients]
         for group, cameras in members.items():
-            if any(not one.groups or group in one.groups for one in carriers):
+            if policy.served(rule.recipient, cameras[0]):
                 continue
             if left_out := [camera for camera in cameras if rule.at(camera)]:
                 what = f"{_who(group, left_out)}: no broker carries this rule's reads from there"
