@@ -24,7 +24,7 @@ from agent.outcomes.reported_outcomes import ReportedOutcomes
 from agent.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.wire.receipt import Receipt
@@ -152,6 +152,7 @@ class Delivery:
                 if outcome.fate is Fate.ACKNOWLEDGED:
                     published += 1
                     progress()
+            self._follow_links(route.publisher.joined())
             receipts += self._take_receipts(route)
             spent = now.handed_over >= MAX_PUBLISHED_PER_PASS
             if spent or stopping() or self._rang(bell) or self._clock.monotonic_s() >= end_s:
@@ -208,6 +209,17 @@ class Delivery:
         self._publisher = publisher
         for read_id in self._ledger.forget_flights():
             self._put_again(read_id, 0.0)
+
+    def _follow_links(self, joined: Collection[str]) -> None:
+        """Brokers of these recipients have a new connection. They kept no receipt meanwhile."""
+        if not joined:
+            return
+        waiting = [one for one in self._agenda if self._agenda.waits(one)]
+        for read_id in waiting:
+            known = self._known.get(read_id)
+            sooner_s = self._ledger.sooner_s(read_id, len(waiting))
+            if sooner_s is not None and (known is None or known[1].recipient in joined):
+                self._put(read_id, self._clock.monotonic_s() + sooner_s)
 
     def _put(self, read_id: str, due_s: float) -> None:
         """Due then, in the lane of its recipient; a suspect among the suspects."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.ports import AuditLog, Clock
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
+SPREAD_S, READS_A_SECOND = 25.0, 10
 MAX_REFUSAL_LEAVES_PER_HOUR = 200
 MAX_REMEMBERED = 10_000
 HOUR_S = 3600.0
@@ -28,6 +29,17 @@ _REASONS = {
     Fate.TOO_LARGE: Reason.TOO_LARGE_FOR_BROKER,
     Fate.LOST: Reason.READ_ENDS_CONNECTION,
 }
+
+
+def anew_s(jitter: float, reads: int) -> float:
+    """In how many seconds one of so many reads without a receipt is due on a new connection: its
+    receipt may have come while the camera was away, and brokers keep none.
+
+    5 s at least, in which receivers may answer by themselves; 30 s at most, so that a fleet that
+    comes back together does not send together; later only where one camera has hundreds waiting.
+    `jitter`: a number in [0, 1).
+    """
+    return FIRST_WAIT_S + jitter * max(SPREAD_S, reads / READS_A_SECOND)
 
 
 class Attempts(Protocol):
@@ -137,6 +149,15 @@ class Ledger:
         # A due time further off than the longest wait was set by a clock that has been put back
         # since: do not wait for it.
         return left_s if 0 <= left_s <= LONGEST_WAIT_S else 0.0
+
+    def sooner_s(self, read_id: str, reads: int) -> float | None:
+        """On a new connection, beside so many reads: in how many seconds it is due; None: as it
+        was. Only what a broker has taken is due sooner, and never what no broker takes.
+        """
+        if read_id in self._told or not self._attempts.tries(read_id):
+            return None
+        wait_s, sooner_s = self.wait_s(read_id), anew_s(self._jitter(), reads)
+        return sooner_s if wait_s is not None and sooner_s < wait_s else None
 
     def book(self, outcome: Outcome) -> float:
         """Take in what became of a read; in how many seconds it is due again."""

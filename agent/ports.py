@@ -6,7 +6,7 @@ Every port has a fake in tests/fakes and one contract suite in tests/contracts t
 and real.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -138,8 +138,8 @@ class Publisher(Protocol):
     DestinationRefusedError when all brokers are out of reach.
 
     `collect`: what became of reads; returns as soon as anything has come, or `bell` rings.
-    ACKNOWLEDGED proves nothing more than a PUBACK. `troubles`: a line, with the broker's id, for
-    each one in trouble now.
+    ACKNOWLEDGED proves nothing more than a PUBACK. `joined`: whose brokers have a new connection
+    since the last call. `troubles`: a line, with the broker's id, for each one in trouble now.
 
     `post`: a message for the city, to each broker that is there, or False: to none.
     `post_answers`: what brokers said to those of one kind. `untrusted_answers`: what the city's
@@ -151,6 +151,7 @@ class Publisher(Protocol):
         self, recipient: str, read_id: str, wire: bytes, expires: datetime, *, alone: bool = False
     ) -> bool: ...
     def collect(self, timeout_s: float, bell: Bell | None = None) -> Sequence[Outcome]: ...
+    def joined(self) -> Collection[str]: ...
     def untrusted_receipts(self) -> Sequence[bytes]: ...
     def post(self, message: bytes, about: Post = Post.CHECKPOINT) -> bool: ...
     def post_answers(self, about: Post = Post.CHECKPOINT) -> Sequence[PostAnswer]: ...

@@ -93,7 +93,7 @@ def dialled(
     in the certificate, under the camera's.
     """
     name = f"broker {broker.id}"
-    limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)
+    limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes)
     began_s = time.monotonic()
     try:
         context = context_for(

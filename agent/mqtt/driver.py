@@ -52,7 +52,7 @@ _Kind = TypeVar("_Kind", bound=Event)
 
 
 class Driver:
-    """Connects, publishes and subscribes at QoS 1.
+    """Connects, publishes at QoS 1 and subscribes.
 
     Not for use by several threads.
 
@@ -132,19 +132,20 @@ class Driver:
         stuck = self._socket is not None and self._socket.stuck
         return stuck or (self._client is not None and self._client.want_write())
 
-    def subscribe(self, topic: str) -> None:
-        """Ask for the messages on a topic: `loop` brings Subscribed or Refused.
+    def subscribe(self, topic: str, qos: int = 1) -> None:
+        """Ask for the messages on a topic, at most with this QoS: `loop` brings Subscribed or
+        Refused.
 
         Raises NetworkError.
         """
-        try:
-            code, packet_id = self._required().subscribe(topic, options=SubscribeOptions(qos=1))
-        except (OSError, ValueError) as error:
-            self._fail(f"cannot send ({type(error).__name__})")
-        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._fail(f"cannot send ({mqtt.error_string(code)})")
-        self._subscribing = {packet_id: topic}
+        options = SubscribeOptions(qos=qos)
+        packet_id = self._sent(lambda client: client.subscribe(topic, options=options))
+        self._subscribing[packet_id] = topic
         self._ask(f"let us read {topic}")
+
+    def unsubscribe(self, topic: str) -> None:
+        """Ask for no more messages on a topic; nothing is reported. Raises NetworkError."""
+        self._sent(lambda client: client.unsubscribe(topic))
 
     def publish(self, topic: str, payload: bytes, properties: Properties | None = None) -> int:
         """Queue a message and return its ticket: `loop` brings Acknowledged, now or on a later
@@ -248,6 +249,16 @@ class Driver:
         client.on_message = self._on_message
         return client
 
+    def _sent(self, send: Callable[[mqtt.Client], tuple[MQTTErrorCode, int | None]]) -> int | None:
+        """The packet's id. Raises NetworkError."""
+        try:
+            code, packet_id = send(self._required())
+        except (OSError, ValueError) as error:
+            self._fail(f"cannot send ({type(error).__name__})")
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._fail(f"cannot send ({mqtt.error_string(code)})")
+        return packet_id
+
     def _ask(self, what: str) -> None:
         self._asked, self._answer_by_s = what, time.monotonic() + self._session.answer_timeout_s
 
@@ -340,6 +351,7 @@ class Driver:
         if self._socket is not None:
             self._socket.close()
         self._client = self._socket = None
+        self._subscribing.clear()
         self._granted, self._over = None, None
         self._asked, self._answer_by_s = "", 0.0
         self._subscribing = {}

@@ -40,9 +40,10 @@ from agent.mqtt.topics import (
 from agent.network.egress import Egress
 from agent.values import dataclass
 
-# the broker keeps receipts for us that long while we are away; after that a re-publication brings
-# another
-_SESSION_S = 3600
+# The broker keeps nothing for us while we are away: what is sent again brings another receipt.
+# Without a session a broker sends nothing twice, so QoS 1 would give what 0 gives, and cost a queue
+_ANSWERS_QOS = 0
+SILENCE_S, LONGEST_SILENCE_S = 30.0, 600.0
 TRIES_AGAIN = "deliver tries again"
 MAX_ANSWERS_WAITING = 16
 _ACCESS_RULES = "check the broker's access rules for this device"
@@ -58,8 +59,7 @@ class LinkLimits:
     """Bounds of one connection. `connect`: TCP, then TLS; `answer`: to CONNECT and SUBSCRIBE;
     `acknowledge`: a read. `max_in_flight`: reads that may wait for that, where the broker does not
     grant fewer. `max_receipts_waiting`: more receipts than that are dropped (publishing
-    again brings them again). `session_s`: how long the broker keeps receipts for us while we are
-    away.
+    again brings them again).
     """
 
     connect_timeout_s: float = 5.0
@@ -68,7 +68,6 @@ class LinkLimits:
     keepalive_s: int = 30
     max_receipt_bytes: int = 4096
     max_receipts_waiting: int = 256
-    session_s: int = _SESSION_S
     max_in_flight: int = 20
 
 
@@ -124,6 +123,8 @@ class BrokerLink:
         self._post_answers: list[PostAnswer] = []
         self._collected: deque[bytes] = deque(maxlen=MAX_ANSWERS_WAITING)
         self._listens, self._may_listen = "", True  # to the collector: "", "asked", "granted"
+        self._owed_s: float | None = None  # since when a read that the broker took has no receipt
+        self._silence_s, self._renewed = SILENCE_S, False
         self._flights: dict[int, Flight] = {}  # by the driver's ticket
         self._answers: list[Answer] = []
         self.ended_by: int | None = None
@@ -132,7 +133,7 @@ class BrokerLink:
             # The name in the certificate: RabbitMQ, as `broker init` sets it up, lets no other in.
             # One at a time: a second one with the same ends the first.
             client_id or device,
-            expiry_s=limits.session_s,
+            clean_start=True,
             keepalive_s=limits.keepalive_s,
             connect_timeout_s=limits.connect_timeout_s,
             answer_timeout_s=limits.answer_timeout_s,
@@ -185,6 +186,7 @@ class BrokerLink:
         self._egress.permit(self.broker.id, address, port)
         self.close()
         self._posts, self._listens = {}, ""
+        self._owed_s, self._silence_s, self._renewed = None, SILENCE_S, False
         # a new one for each connection: nothing that waited in the old one goes out
         self._driver = driver = Driver(self._context, self._session)
         with _next_step("check the broker and the network; " + TRIES_AGAIN):
@@ -193,7 +195,7 @@ class BrokerLink:
             what, within_s = "accept the connection", self._limits.answer_timeout_s
             self._granted = self._until(driver, Connected, what, within_s)
         with _next_step(_ACCESS_RULES):
-            driver.subscribe(self._receipts_topic)
+            driver.subscribe(self._receipts_topic, _ANSWERS_QOS)
             what = f"let us read {self._receipts_topic}"
             self._until(driver, Subscribed, what, self._limits.answer_timeout_s)
 
@@ -222,6 +224,7 @@ class BrokerLink:
             self._take(event)
             if isinstance(event, Disconnected | Refused):
                 raise self._ended(event)
+        self._listen_again()
         oldest = next(iter(self._flights.values()), None)
         if oldest and monotonic() - oldest.since_s > self._limits.acknowledge_timeout_s:
             self.close()
@@ -230,6 +233,11 @@ class BrokerLink:
                 where=self._context.where,
                 fix=TRIES_AGAIN,
             )
+
+    def take_renewed(self) -> bool:
+        """Has it subscribed anew for the first time in a silence? What came before may be lost."""
+        renewed, self._renewed = self._renewed, False
+        return renewed
 
     def take_answers(self) -> list[Answer]:
         """To reads, since the last call."""
@@ -288,6 +296,23 @@ class BrokerLink:
         what = f"the connection ended: {event.words}"
         return NetworkError(what, where=self._context.where, fix=TRIES_AGAIN)
 
+    def _listen_again(self) -> None:
+        """Subscribe anew after a silence: after 30 s, 60 s … 10 min in which no receipt came.
+
+        Mitigates against: a broker that has lost our subscription, and says nothing. RabbitMQ
+        4.0 does, now and then, where a client is back before its former node has tidied up.
+        """
+        if self._owed_s is None or monotonic() - self._owed_s < self._silence_s:
+            return
+        self._owed_s, self._renewed = monotonic(), self._silence_s == SILENCE_S
+        self._silence_s = min(2 * self._silence_s, LONGEST_SILENCE_S)
+        topics = [self._receipts_topic]
+        topics += [self._collected_topic] if self._listens == "granted" else []
+        for topic in topics:  # else RabbitMQ takes the second subscription for the first
+            self._required().unsubscribe(topic)
+        for topic in topics:
+            self._required().subscribe(topic, _ANSWERS_QOS)
+
     def _take(self, event: Event) -> None:
         """Keep an answer, or a receipt if it fits."""
         if isinstance(event, Acknowledged):
@@ -303,6 +328,8 @@ class BrokerLink:
         fits = (
             event.topic == self._receipts_topic and len(receipt) <= self._limits.max_receipt_bytes
         )
+        if fits:
+            self._owed_s, self._silence_s = None, SILENCE_S
         if fits and len(self._receipts) < self._limits.max_receipts_waiting:
             self._receipts.append(receipt)
         else:
@@ -311,6 +338,8 @@ class BrokerLink:
     def _take_answer(self, event: Acknowledged) -> None:
         flight = self._flights.pop(event.ticket, None)
         if flight is not None:
+            if not event.refused and self._owed_s is None:
+                self._owed_s = monotonic()
             self._answers.append(Answer(flight, event.reason, event.refused, event.words))
         about = self._posts.pop(event.ticket, None)
         if about is None:
@@ -321,7 +350,7 @@ class BrokerLink:
         if taken and not self._listens and self._may_listen:
             # only where checkpoints are taken: an older access list knows neither topic
             self._listens = "asked"
-            self._required().subscribe(self._collected_topic)
+            self._required().subscribe(self._collected_topic, _ANSWERS_QOS)
 
     def _required(self) -> Driver:
         if self._driver is None:

@@ -3,7 +3,7 @@ acknowledges.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,7 @@ class MqttPublisher:
         self._monotonic, self._device = monotonic, device
         self._tasks: dict[str, _Task] = {}  # by read id
         self._dialled_s = 0.0
+        self._joined: set[str] = set()
 
     def room(self, recipient: str | None, *, alone: bool = False) -> bool:
         """May another read be handed over now? Where it must be `alone`, room is made for it."""
@@ -162,6 +163,11 @@ class MqttPublisher:
         for route in self._routes:
             outcomes += self._poll(route)
         return outcomes
+
+    def joined(self) -> Collection[str]:
+        """Recipients whose brokers have a new connection or subscription since the last call."""
+        joined, self._joined = self._joined, set()
+        return joined
 
     def untrusted_receipts(self) -> Sequence[bytes]:
         """What `collect` has brought, at most a few hundred."""
@@ -237,6 +243,8 @@ class MqttPublisher:
             link.poll()
         except NetworkError as error:
             failure = error
+        if link.take_renewed():
+            self._joined |= link.broker.recipients
         outcomes = [self._answered(route, answer) for answer in link.take_answers()]
         if failure is not None:
             failure = self._doubted(route, failure)
@@ -348,6 +356,7 @@ class MqttPublisher:
                 failure = failure or error
             else:
                 route.failure, route.since_s = None, self._monotonic()
+                self._joined |= route.link.broker.recipients
                 return
             finally:
                 self._dialled_s += self._monotonic() - began_s

@@ -71,8 +71,8 @@ class Node:
     def rights(self, within_s: float, *, khepri: bool = False) -> None:
         """Once all are up, import who may do what; on one node, as the guide says."""
         newer = "rabbitmqctl enable_feature_flag --experimental khepri_db && " if khepri else ""
-        script = (
-            f"rabbitmqctl await_startup --timeout {within_s:.0f} && "
+        script = (  # at once it fails on a node whose name nobody has heard yet
+            f"until rabbitmqctl await_startup --timeout {within_s:.0f}; do sleep 1; done && "
             f"rabbitmqctl await_online_nodes {len(ADDRESSES)} --timeout {within_s:.0f} && "
             f"{newer}rabbitmqctl import_definitions {self._place}/{ACCESS}"
         )
@@ -85,6 +85,13 @@ class Node:
                 check=True,
                 timeout=within_s,
             )
+
+    def told(self, command: str) -> str:
+        """What `rabbitmqctl` says there."""
+        whole = self._inside(f"rabbitmqctl --quiet {command}")
+        return subprocess.run(
+            whole, env=self._words(), check=True, capture_output=True, text=True, timeout=UP_S
+        ).stdout
 
     def _words(self) -> dict[str, str]:
         place = self._place

@@ -11,7 +11,8 @@ from agent.core.camera.diagnosis_findings import Health
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.mqtt.events import Session
-from agent.mqtt.topics import reads_topic
+from agent.mqtt.topics import reads_topic, receipts_topic
+from agent.network import broker_link
 from agent.network.broker_link import BrokerLink, LinkLimits
 from agent.network.egress import Egress
 from agent.network.policy_tls import context_for
@@ -20,7 +21,7 @@ from agent.receiver.receiver_settings import BrokerSettings
 from tests.brokers.rabbitmq_cluster import ADDRESSES, HOST, RabbitCluster, until
 from tests.support.second_holder import holders, twenty_tries_in_vain
 
-READS = reads_topic(CHECK_RECIPIENT)
+READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
 COUNT = 200
 
 
@@ -73,14 +74,87 @@ def listed(cluster):
     return Broker("city", HOST, places, "ca.pem", cluster.desk.pin_digests, frozenset())
 
 
-def test_a_camera_as_deliver_connects_it_is_let_in(cluster):
+@pytest.fixture
+def link(cluster):
+    """A camera's, as deliver makes it; not connected."""
     broker = listed(cluster)
     ca_pem = (cluster.desk.folder / "ca.pem").read_bytes()
     context = context_for(broker, ca_pem, "broker", 60_000, files(cluster, CHECK_CAMERA))
-    link = BrokerLink(broker, CHECK_CAMERA, context, Egress((broker,)), LinkLimits())
+    made = BrokerLink(broker, CHECK_CAMERA, context, Egress((broker,)), LinkLimits())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def recipient(cluster):
+    """Elsewhere in the cluster than the camera."""
+    made = client(cluster, ADDRESSES[1], CHECK_RECIPIENT)
+    yield made
+    made.close()
+
+
+def queues(cluster):
+    """Of cameras and recipients, by name: their kind."""
+    rows = [row.split("\t") for row in cluster.nodes[0].told("list_queues name type").splitlines()]
+    return {row[0]: row[1] for row in rows if row[0].startswith("mqtt-subscription-")}
+
+
+def heard(link, within_s=5.0):
+    """What came for the camera by then."""
+    came, end_s = [], time.monotonic() + within_s
+    while not came and time.monotonic() < end_s:
+        link.poll()
+        came += link.take_receipts()
+        time.sleep(0.05)
+    return came
+
+
+def test_a_camera_as_deliver_connects_it_is_let_in_and_costs_no_queue_on_disk(cluster, link):
     link.connect(ADDRESSES[0], cluster.port)
     assert link.connected
+    assert queues(cluster) == {f"mqtt-subscription-{CHECK_CAMERA}qos0": "MQTT QoS 0"}
     link.close()
+    assert until(lambda: not queues(cluster), 10)
+
+
+def test_what_an_earlier_version_left_there_goes_with_the_first_connection(
+    cluster, link, recipient
+):
+    old = client(cluster, ADDRESSES[2], CHECK_CAMERA, clean_start=False, expiry_s=3_600)
+    old.subscribe(RECEIPTS)
+    old.close()
+    assert not recipient.publish(RECEIPTS, b"kept for it").refused
+    assert queues(cluster) == {f"mqtt-subscription-{CHECK_CAMERA}qos1": "quorum"}
+    link.connect(ADDRESSES[0], cluster.port)
+    assert queues(cluster) == {f"mqtt-subscription-{CHECK_CAMERA}qos0": "MQTT QoS 0"}
+    assert heard(link, 1.0) == []
+    recipient.publish(RECEIPTS, b"new")
+    assert heard(link) == [b"new"]
+
+
+def test_a_camera_whose_subscription_the_broker_has_lost_hears_again(
+    cluster, link, recipient, monkeypatch
+):
+    """RabbitMQ 4.0 loses it where a client is back before its former node has tidied up, and says
+    nothing to the client: here it is taken away by hand.
+    """
+    monkeypatch.setattr(broker_link, "SILENCE_S", 2.0)
+    link.connect(ADDRESSES[0], cluster.port)
+    name = f"mqtt-subscription-{CHECK_CAMERA}qos0"
+    words = (
+        f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{name}">>)), '
+        'rabbit_amqqueue:internal_delete(Q, <<"test">>).'
+    )
+    cluster.nodes[0].told(f"eval '\"'\"'{words}'\"'\"'")
+    assert not queues(cluster)
+    link.publish(CHECK_RECIPIENT, "0" * 32, b"a read", 60)
+    recipient.publish(RECEIPTS, b"lost")
+    assert heard(link, 1.0) == []
+    assert link.connected
+    assert heard(link, 4.0) == []
+    assert link.take_renewed()
+    recipient.publish(RECEIPTS, b"heard")
+    assert heard(link) == [b"heard"]
 
 
 def test_a_receiver_as_it_is_connects(cluster):

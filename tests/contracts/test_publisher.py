@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from agent.errors import DestinationRefusedError, NetworkError
 from tests.fakes.network import FakePublisher
@@ -143,6 +145,30 @@ def receipts(world, count: int = 1) -> list[bytes]:
     return found
 
 
+def earlier_version_was_there(real) -> bool:
+    """Connect and subscribe as it did, with a session of an hour, and leave: did the broker know
+    one?
+    """
+    old = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=DEVICE, protocol=mqtt.MQTTv5)
+    credentials = real.ca.client(DEVICE)
+    old.tls_set(str(real.ca.pem), str(credentials.certificate), str(credentials.key))
+    old.tls_insecure_set(True)  # a test's stand-in dials 127.0.0.1
+    asked = Properties(PacketTypes.CONNECT)
+    asked.SessionExpiryInterval = 3_600
+    present: list[bool] = []
+    subscribed: list[object] = []
+    old.on_connect = lambda _c, _u, flags, *_: present.append(flags.session_present)
+    old.on_subscribe = lambda *_: subscribed.append(1)
+    old.connect("127.0.0.1", real.broker.port, clean_start=False, properties=asked)
+    old.loop_start()
+    wait_until(lambda: present)
+    old.subscribe(RECEIPTS, qos=1)
+    wait_until(lambda: subscribed)
+    old.disconnect()
+    old.loop_stop()
+    return present[0]
+
+
 def test_what_is_published_arrives_byte_for_byte(world) -> None:
     wire = bytes(range(256)) * 40
     send(world.publisher, RECIPIENT, "0" * 32, wire, SOON)
@@ -174,6 +200,13 @@ def test_receipts_arrive_once_each_and_untouched(world) -> None:
     world.receipt_arrives(b"\xff\x00second")
     assert receipts(world, 2) == [b"first", b"\xff\x00second"]
     assert receipts_of(world.publisher) == []
+
+
+def test_whose_broker_has_a_new_connection_is_told_once(world) -> None:
+    send(world.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
+    assert set(world.publisher.joined()) == {RECIPIENT, DENIED}
+    send(world.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
+    assert not world.publisher.joined()
 
 
 def test_a_broker_out_of_reach_is_a_network_error(world) -> None:
@@ -252,6 +285,22 @@ class TestRealBrokerOnly:
             10,
         )
         send(real.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
+
+    def test_whose_broker_is_back_is_told_again(self, real) -> None:
+        send(real.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
+        assert real.publisher.joined()
+        real.broker.kill()
+        real.broker.start()
+        wait_until(lambda: real.publisher.collect(0.05) or real.publisher.joined(), 10)
+
+    def test_it_leaves_no_session_and_ends_the_one_of_an_earlier_version(self, real) -> None:
+        assert not earlier_version_was_there(real)
+        real.subscriber.send_receipt(b"kept for it")
+        send(real.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
+        real.subscriber.send_receipt(b"new")
+        assert receipts(real) == [b"new"]
+        real.publisher.close()
+        assert not earlier_version_was_there(real)
 
     @pytest.mark.parametrize("days", [None, (-9, -1)], ids=["missing", "expired"])
     def test_without_a_good_client_certificate_it_is_a_network_error_that_says_where_to_look(

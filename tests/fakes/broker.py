@@ -12,6 +12,7 @@ from tests.support.mosquitto import ADDRESS
 from tests.support.pki import Credentials
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
+UNSUBSCRIBE, UNSUBACK = 10, 11
 PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
 NOT_AUTHORIZED, CLIENT_ID_NOT_VALID = 0x87, 0x85
 _SESSION_EXPIRY, _REASON, _RECEIVE_MAXIMUM, _MAX_PACKET = 0x11, 0x1F, 0x21, 0x27
@@ -19,9 +20,9 @@ _SESSION_EXPIRY, _REASON, _RECEIVE_MAXIMUM, _MAX_PACKET = 0x11, 0x1F, 0x21, 0x27
 
 @dataclass
 class Kept:
-    """A session: topics, and messages by packet id until they are acknowledged."""
+    """A session: topics with their QoS, and messages by packet id until they are acknowledged."""
 
-    topics: set[str] = field(default_factory=set)
+    topics: dict[str, int] = field(default_factory=dict)
     waiting: deque = field(default_factory=deque)
     unacknowledged: dict[int, bytes] = field(default_factory=dict)
     packet_ids: int = 0
@@ -71,8 +72,15 @@ class FakeBroker(HostileBroker):
         """Hand a message to everybody who subscribed."""
         with self._changed:
             for session in self.sessions.values():
-                if topic in session.topics or "#" in session.topics:
-                    session.waiting.append((topic, payload))
+                qos = session.topics.get(topic, session.topics.get("#"))
+                if qos is not None:
+                    session.waiting.append((topic, payload, qos))
+
+    def lose_subscriptions(self) -> None:
+        """And say nothing, as RabbitMQ now and then does."""
+        with self._changed:
+            for session in self.sessions.values():
+                session.topics.clear()
 
     def _listen(self, client) -> None:
         client.settimeout(0.02)
@@ -123,10 +131,16 @@ class FakeBroker(HostileBroker):
         if kind == SUBSCRIBE:
             properties, at = _number(body, 2)
             (size,) = struct.unpack_from("!H", body, at + properties)
-            topic = body[at + properties + 2 :][:size].decode()
+            rest = body[at + properties + 2 :]
+            qos = rest[size] & 3
             with self._changed:
-                session.topics.add(topic)
-            client.sendall(_packet(SUBACK, body[:2] + bytes([0, 1])))
+                session.topics[rest[:size].decode()] = qos
+            client.sendall(_packet(SUBACK, body[:2] + bytes([0, qos])))
+        elif kind == UNSUBSCRIBE:
+            properties, at = _number(body, 2)
+            with self._changed:
+                session.topics.pop(body[at + properties + 2 :].decode(), None)
+            client.sendall(_packet(UNSUBACK, body[:2] + bytes([0, 0])))
         elif kind == PUBACK:
             session.unacknowledged.pop(struct.unpack_from("!H", body)[0], None)
         elif kind == PINGREQ:
@@ -155,7 +169,11 @@ class FakeBroker(HostileBroker):
     def _hand_over(self, client, session: Kept) -> None:
         while session.waiting:
             with self._changed:
-                topic, payload = session.waiting.popleft()
+                topic, payload, qos = session.waiting.popleft()
+            if qos == 0:
+                body = struct.pack("!H", len(topic)) + topic.encode() + b"\0" + payload
+                client.sendall(bytes([PUBLISH << 4]) + length(len(body)) + body)
+                continue
             session.packet_ids += 1
             body = struct.pack("!H", len(topic)) + topic.encode()
             body += struct.pack("!H", session.packet_ids) + b"\0" + payload

@@ -35,6 +35,7 @@ class FakePublisher:
         self.published: list[Published] = []
         self.reachable, self.closed, self.attempts = True, False, 0
         self.window = 1_000
+        self.connects: set[str] = set(self.recipients)
         self._arrived: list[bytes] = []
         self._outcomes: list[Outcome] = []
         self.posted: list[bytes] = []
@@ -76,6 +77,11 @@ class FakePublisher:
         del timeout_s, bell
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
+
+    def joined(self) -> Collection[str]:
+        """Whom the test has put into `connects`, once; at first all."""
+        joined, self.connects = self.connects, set()
+        return joined
 
     def arrive(self, untrusted_receipt: bytes) -> None:
         """A receipt, or rubbish, comes from the broker."""

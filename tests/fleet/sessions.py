@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.policy.policy import Broker
 from agent.core.wire.sealed_read import SealedRead
 from agent.errors import NetworkError, PlatewardenError
+from agent.ledger import anew_s
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import BrokerLink, LinkLimits
 from agent.network.egress import Egress
@@ -172,6 +173,8 @@ class Fleet:
         except NetworkError:
             self._lost(session)
         session.link.take_answers()
+        if session.link.take_renewed():
+            self._hurry(session, time.monotonic())
         for wire in session.link.take_receipts():
             self._receipt(session, wire)
 
@@ -229,8 +232,15 @@ class Fleet:
             session.descriptor, session.wait_s = opened.fileno(), 0.0
             self._by_descriptor[session.descriptor] = session
             self._epoll.register(session.descriptor, select.EPOLLIN)
+            self._hurry(session, time.monotonic())
             self._poll(session)
             self._publish_due(session, time.monotonic())
+
+    def _hurry(self, session: Session, now_s: float) -> None:
+        """What came meanwhile is lost: as deliver does on a new connection."""
+        for one in session.waiting.values():
+            wait_s = anew_s(self._chance.random(), len(session.waiting))
+            one.due_s = min(one.due_s, now_s + wait_s)
 
 
 def main() -> None:

@@ -221,7 +221,8 @@ class Service:
 
     def __init__(self, folder: Path, **broker_options: object) -> None:
         self.authority = Authority(folder / "pki")
-        self.broker = Mosquitto(folder / "broker", self.authority.server(), **broker_options)
+        self.server = self.authority.server()
+        self.broker = Mosquitto(folder / "broker", self.server, **broker_options)
         settings = BrokerSettings(
             host=HOST, address=ADDRESS, port=self.broker.port, ca=self.authority.pem
         )

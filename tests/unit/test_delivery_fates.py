@@ -69,6 +69,9 @@ class Link:
         self._network.dials[self.broker.id].append(self._network.clock.elapsed_s)
         self.connected, self.ended_by = True, None
 
+    def take_renewed(self) -> bool:
+        return False
+
     def publish(self, recipient, read_id, wire, _expires_in_s) -> None:
         size = self._network.sizes.get(read_id, len(wire))
         self._flights[read_id] = Flight(read_id, size, self._network.clock.elapsed_s)

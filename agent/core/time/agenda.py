@@ -32,6 +32,10 @@ class Agenda:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
+    def waits(self, name: str) -> bool:
+        """Known, and not parked."""
+        return self._entries.get(name, 0) > 0
+
     def put(self, name: str, lane: str, due_s: float) -> None:
         """Due then, in that lane; what was said of this name before counts no more."""
         self._made += 1
