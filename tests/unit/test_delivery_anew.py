@@ -108,3 +108,20 @@ def test_a_fleet_and_a_full_outbox_are_spread() -> None:
     assert max(a_second) < 1.3 * len(few) / SPREAD_S
     many = [anew_s(chance.random(), 5_000) for _ in range(5_000)]  # of one camera
     assert max(sum(at <= one < at + 10 for one in many) for at in range(5, 500, 10)) < 150
+
+
+@pytest.mark.parametrize("in_outbox", [True, False])
+def test_a_receipt_lost_while_the_deadline_passes_is_not_asked_for_again(world, in_outbox) -> None:
+    """The log says `expired`; what comes later gets a leaf until watch has taken the read out."""
+    sealed = world.sealed
+    world.clock.advance((sealed.tags.deadline - world.clock.now().utc).total_seconds() + 1)
+    world.publisher.connects = {POLICE}
+    world.run()
+    assert after(world, LATEST_S) == 9
+    if not in_outbox:
+        del world.outbox.wires[sealed.tags.read_id]
+    world.publisher.arrive(world.receipt(sealed))
+    assert after(world, 600) == 9
+    (leaf,) = world.log.details("expired")
+    assert (leaf["read"], leaf["reason"]) == (sealed.tags.read_id, Reason.DEADLINE_PASSED)
+    assert len(list(world.log.details("receipt"))) == in_outbox
