@@ -105,10 +105,11 @@ class Views:
         close crop's view, where it was looked at already.
 
         Errors of several crops agree less than their truths do. What a first crop reads surely
-        would gain nothing; two that agree need a third only where they would be told as sure.
+        would gain nothing, nor what it reads as nothing; two that agree need a third only where
+        they would be told as sure.
         """
         first = first or self.look(image, box, CLOSE)
-        if not HOPELESS < first.best.probability < SURE:
+        if not first.best.text or not HOPELESS < first.best.probability < SURE:
             return first
         second = self.look(image, box, LOOSE)
         view = together(first, second)

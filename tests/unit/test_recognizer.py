@@ -404,6 +404,12 @@ def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_
     assert asked == 1 or 0.5 < plate.confidence < 0.9
 
 
+def test_what_the_first_crop_reads_as_nothing_is_not_looked_at_again():
+    plate, session = read(steps_of("", doubt=[(0, "A", SURE - 0.5)]))
+    assert session.asked == 1
+    assert plate.text.value == ""
+
+
 def test_readings_of_two_crops_are_averaged():
     best, second = averaged(
         [

@@ -10,7 +10,8 @@ import pytest
 
 from agent.core.reading.plate_text import CHARACTERS
 from agent.core.reading.sighting import PlateBox
-from agent.vision.ctc import middles
+from agent.vision import ctc
+from agent.vision.ctc import middles, softmax
 from agent.vision.whole.wholeness import (
     AROUND_HEIGHT_PX,
     AROUND_WIDTH_PX,
@@ -50,6 +51,23 @@ def test_a_character_held_over_steps_stands_in_their_middle_and_another_text_can
     assert middles(steps, "AB") == [3.5, 10]
     assert middles(steps, "A8")[0] == 3.5
     assert len(middles(steps, "A8")) == 2
+
+
+def test_a_text_that_the_likeliest_signs_spell_stands_where_the_whole_search_finds_it(monkeypatch):
+    rng = np.random.default_rng(4)
+    spelt = 0
+    for _ in range(40):
+        text = "".join(rng.choice(list("AB1"), 5))
+        steps = steps_of(text, sorted(rng.choice(np.arange(0, 32, 2), 5, replace=False)))
+        held = np.flatnonzero(steps[:, 0] < 0.5)[::2] + 1
+        steps[held[held < 32]] = steps[held[held < 32] - 1]
+        steps = softmax(np.log(steps) / 4 + rng.normal(0, 0.2, steps.shape).astype(np.float32))
+        quick = middles(steps, text)
+        spelt += ctc._spoken(steps, text) is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(ctc, "_spoken", lambda _steps, _text: None)
+            assert middles(steps, text) == quick
+    assert spelt > 20
 
 
 def test_a_doubled_character_is_two_and_a_text_that_was_not_seen_is_laid_on_all_the_same():
@@ -126,6 +144,11 @@ def judged(network):
 def test_a_plate_is_whole_where_nothing_is_likely_to_be_missing():
     assert judged(Answering(0.6, 0.6, 0.6)) == Missing(perhaps_stacked=True)
     assert judged(Answering(0.01, 0.01, 0.01)) == Missing()
+
+
+def test_of_a_whole_plate_the_second_answer_alone_says_whether_a_stack_is_looked_for():
+    assert judged(Answering(0.6, 0.01, 0.6)) == Missing()
+    assert judged(Answering(0.01, 0.06, 0.01)) == Missing(perhaps_stacked=True)
 
 
 @pytest.mark.parametrize("answer", range(3))

@@ -35,8 +35,8 @@ NO_LINE = 0.05
 WIDE_GAP, NEAR_GAP, UNEVEN, FEW = 2.5, 1.5, 2.0, 6.0
 # Below that a character's middle is so near to the plate's end that it is cut, in widths.
 TOUCHING = 0.6
-# A chance of any below which no stacked characters are looked for. They are told by the second
-# answer mostly; where that is silent, by the others.
+# A chance of stacked characters below which none are looked for, unless the plate is not whole:
+# where the second answer is silent, the others tell them.
 NOT_EXCLUDED = 0.05
 RAREST = -7.0  # logarithm of a pattern's weight
 SUREST_ODDS = 12.0  # logarithm, of the plate's box
@@ -97,7 +97,8 @@ class Wholeness:
         """Was the whole plate seen? Written so that a NaN is not whole."""
         chances = self.chances(image, box, sight)
         hidden, stacked, row = (not chance < self._threshold for chance in chances)
-        return Missing(hidden or row, stacked, not all(chance < NOT_EXCLUDED for chance in chances))
+        perhaps = hidden or row or not chances[1] < NOT_EXCLUDED
+        return Missing(hidden or row, stacked, perhaps)
 
     def chances(self, image: Image, box: PlateBox, sight: Sight) -> list[float]:
         """The three, 0–1, or NaNs."""
