@@ -25,7 +25,17 @@ from models.training import fonts
 from models.training.render.syntax import font_names
 
 WIDE = 150  # columns, where the table goes to no terminal
-COLUMNS = ("passes", "once", "duplicates", "missed", "wrong", "unsure", "credited", "mixed")
+COLUMNS = (
+    "passes",
+    "once",
+    "to_the_letter",
+    "duplicates",
+    "missed",
+    "wrong",
+    "unsure",
+    "credited",
+    "mixed",
+)
 SHARES = {"median": 50, "p95": 95}
 
 

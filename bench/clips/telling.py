@@ -15,6 +15,7 @@ from agent.core.reasons import Reason
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.stream.on_a_stream import on_a_stream
 from bench.clips.clip import START, Box, Clip
+from bench.scoring import plain
 
 EMPTY_LIST = b"plate,state,category,agency,case,source_date,expires\n"
 
@@ -36,11 +37,16 @@ class Telling:
 class Told:
     """All that a line told of one clip, in order.
 
-    `first_read`: for each text, the frame in which the reader first gave it, of any plate.
+    `first_read`: for each text, folded, the frame in which the reader first gave it, of any plate.
     """
 
     tellings: tuple[Telling, ...]
     first_read: Mapping[str, int]
+
+
+def folded(text: str) -> str:
+    """The same for texts that differ at most in characters that issuers draw alike."""
+    return plain(text, fold=True)
 
 
 class Listener:
@@ -59,7 +65,7 @@ class Listener:
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """As PlateReader.read."""
         read = self._reader.read(frame, box)
-        self._first_read.setdefault(read.text.value, self._at)
+        self._first_read.setdefault(folded(read.text.value), self._at)
         return read
 
     def frames(self) -> Iterator[Frame]:

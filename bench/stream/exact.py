@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.clips.clip import Clip
 from bench.clips.score import owners_of, score
-from bench.clips.telling import Telling, Told
+from bench.clips.telling import Telling, Told, folded
 
 
 def tellings(told: Sequence[list]) -> tuple[Telling, ...]:
@@ -30,8 +30,10 @@ def exact_by_frames(clip: Clip, told: Sequence[list]) -> int:
     texts: dict[int, Counter[str]] = defaultdict(Counter)
     for telling in tellings(told):
         for owner in owners_of(clip, telling):
-            texts[owner][telling.text] += 1
+            texts[owner][folded(telling.text)] += 1
     return sum(
-        plate.readable and bool(texts[number]) and texts[number].most_common(1)[0][0] == plate.text
+        plate.readable
+        and bool(texts[number])
+        and texts[number].most_common(1)[0][0] == folded(plate.text)
         for number, plate in enumerate(clip.plates)
     )

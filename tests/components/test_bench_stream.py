@@ -77,6 +77,8 @@ def test_a_line_must_tell_a_car_once_and_models_must_mostly_read_it_right():
     assert exact_by_frames(clip, [read("TST100", 1), *frames, read("TST100", 5)]) == 0
     assert exact_by_line(clip, [frames[0]]) == 1
     assert exact_by_line(clip, [frames[0], frames[2]]) == 0, "told twice"
+    alike = [read("TST1OO1", 1), read("TSTI001", 2), read("TST100", 3)]
+    assert exact_by_frames(clip, alike) == exact_by_line(clip, alike[:1]) == 1
     assert exact_by_frames(clip, []) == exact_by_line(clip, []) == 0
 
 

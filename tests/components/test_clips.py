@@ -194,12 +194,24 @@ def scored(*tellings, **first_read):
 
 def test_each_readable_pass_once_is_the_aim():
     found = scored(telling("TST1001", 15), telling("TST1002", 44, (41, 42)), TST1002=42)
-    assert found == Score(passes=2, once=2, alerts_s=(0.5, 0.4), decisions_s=(0.0, 0.2))
+    assert found == Score(
+        passes=2, once=2, to_the_letter=2, alerts_s=(0.5, 0.4), decisions_s=(0.0, 0.2)
+    )
 
 
 def test_a_pass_that_is_told_twice_is_a_duplicate_and_not_once():
     found = scored(telling("TST1001", 15), telling("TST1001", 28))
     assert (found.once, found.duplicates, found.missed) == (0, 1, 1)
+
+
+def test_what_issuers_draw_alike_is_right_and_counted_apart():
+    found = scored(telling("TST1OO1", 15), telling("TSTI002", 44, (41, 42)), TST1001=13)
+    assert (found.once, found.to_the_letter, found.wrong, found.unsure) == (2, 0, 0, 0)
+    assert found.decisions_s == (0.2, 0.0)
+    again = scored(telling("TST1OO1", 15), telling("TST1001", 20), telling("TST8001", 25))
+    assert (again.once, again.duplicates, again.wrong) == (0, 1, 1)
+    others = scored(telling("TST1OO1", 44, (41, 42)))
+    assert (others.credited, others.wrong, others.missed) == (1, 1, 2)
 
 
 def test_a_sure_wrong_text_is_wrong_and_a_doubtful_one_is_not():
