@@ -19,6 +19,7 @@ from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
 from models.training.detector import bodywork
+from models.training.detector.scenes import shade_like
 from models.training.render.degrade import SUPERSAMPLING
 from models.training.render.plates import DrawnPlate, draw_plate
 from models.training.render.pose import Pose
@@ -37,7 +38,8 @@ class Cause:
     """What is asked of one set; the defaults are easy.
 
     Angles in degrees, both ways; `width_px`: of the plate seen from the front; `blur_px`: standard
-    deviation. `cut`: a part lies outside the frame.
+    deviation. `own_paint`: the bodywork around it has the colour of its ground, so that no edge
+    shows. `cut`: a part lies outside the frame.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Cause:
     width_px: float = 110.0
     blur_px: float = 0.5
     light_on_dark: bool = False
+    own_paint: bool = False
     rows: int = 1
     stacked: bool = False
     cut: bool = False
@@ -55,6 +58,7 @@ class Cause:
 CAUSES = (
     Cause("dark on light"),
     Cause("light on dark", light_on_dark=True),
+    Cause("light on dark, dark car", light_on_dark=True, own_paint=True),
     Cause("yaw 20", yaw=20, width_px=140),
     Cause("yaw 40", yaw=40, width_px=140),
     Cause("yaw 60", yaw=60, width_px=140),
@@ -108,7 +112,7 @@ def one_scene(rng: Generator, cause: Cause) -> Scene:
     corners = corners_in_frame(shot, width / height)
     corners, shown = placed(rng, corners, cut=cause.cut)
     quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    grey = photographed(rng, picture, quad, corners, shot)
+    grey = photographed(rng, picture, quad, corners, shot, own_paint=cause.own_paint)
     hull = np.concatenate([corners.min(0), corners.max(0)])
     low, high = np.maximum(hull[:2], 0), np.minimum(hull[2:], [WIDTH_PX, HEIGHT_PX])
     box = (*(float(v) for v in low), *(float(v) for v in high - low))
@@ -162,12 +166,20 @@ def seen_of(drawn: DrawnPlate, width: int, shown: tuple[float, float]) -> str:
 
 
 def photographed(
-    rng: Generator, picture: NDArray[np.float32], quad: Points, corners: Points, shot: Shot
+    rng: Generator,
+    picture: NDArray[np.float32],
+    quad: Points,
+    corners: Points,
+    shot: Shot,
+    *,
+    own_paint: bool = False,
 ) -> NDArray[np.uint8]:
     """The scene in grey: bodywork around the plate, lens, light, noise, JPEG."""
     plate_px = float(np.hypot(*(corners[3] - corners[0])))
     canvas = np.full((HEIGHT_PX, WIDTH_PX, 3), rng.uniform(40, 200), np.uint8)
-    bodywork.paint(rng, canvas, bodywork.panel_around(rng, corners), plate_px)
+    ground = (255 * float(np.median(picture)),) * 3
+    shade = shade_like(rng, ground) if own_paint else None
+    bodywork.paint(rng, canvas, bodywork.panel_around(rng, corners), plate_px, shade)
     around = cv2.cvtColor(canvas, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
     seen = cv2.GaussianBlur(around, (0, 0), max(0.3, shot.blur_px))
     # Only the part around the plate is drawn finely: the rest has nothing fine in it.

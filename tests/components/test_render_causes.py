@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("PIL", reason="Pillow draws the small print; it is a training dependency")
 pytest.importorskip("torch", reason="the samples need PyTorch, a training dependency")
 
-from models.training.detector import augment, drawn_plates, pasting
+from bench import cause_frames
+from models.training.detector import augment, drawn_plates, pasting, scenes
 from models.training.recognizer import samples
 from models.training.recognizer.real import RealPlate
 from models.training.recognizer.samples import PooledPlate, cut_off, varied
@@ -310,3 +311,46 @@ def test_quickly_drawn_plates_are_light_on_dark_as_often():
     looks = [drawn_plates.style(rng) for _ in range(500)]
     dark = np.mean([sum(look.ink) > sum(look.ground) for look in looks])
     assert 0.3 < dark < 0.42
+
+
+def edge_of(scene):
+    """Grey levels between what lies just inside the plate's longer edges and just outside them."""
+    grey = cv2.cvtColor(scene.frame.image, cv2.COLOR_BGR2GRAY)
+    corners = np.array(scene.plate.corners)
+    middle = corners.mean(0)
+
+    def along(share):
+        ring = middle + (corners - middle) * share
+        points = [ring[0] + (ring[1] - ring[0]) * at for at in np.linspace(0.1, 0.9, 40)]
+        return np.median([grey[round(y), round(x)] for x, y in np.array(points)])
+
+    return abs(along(0.92) - along(1.25))
+
+
+def test_a_dark_plate_on_paint_of_its_own_colour_shows_no_edge():
+    by_name = {cause.name: cause for cause in cause_frames.CAUSES}
+    steps = {
+        name: np.median([edge_of(scene) for scene in cause_frames.scenes(by_name[name], 30, 1)])
+        for name in ("light on dark", "light on dark, dark car")
+    }
+    assert steps["light on dark, dark car"] < 20
+    assert steps["light on dark"] > 40
+
+
+@pytest.mark.parametrize("ground", [20, 200])
+def test_a_plate_that_is_lit_beforehand_keeps_its_light_on_other_paint(ground):
+    rng = np.random.default_rng(4)
+    plate = np.full((40, 120, 3), ground, np.uint8)
+    plate[10:30, 20:100:8] = 255 - ground
+    whole = np.array([[0, 0], [120, 0], [120, 40], [0, 40]], np.float32)
+    target = whole / 2 + 60
+    for _ in range(20):
+        canvas = np.full((192, 320, 3), int(rng.integers(30, 220)), np.uint8)
+        lit, shade = pasting.lit_beforehand(rng, canvas, plate, whole, target)
+        canvas[:] = 128
+        pasting.paste(rng, canvas, lit, whole, target, lit=True)
+        # A shadow may lie across it, and paste adds grain.
+        inside = np.median(canvas[62:78, 62:118].reshape(-1, 3), axis=0)
+        assert np.abs(inside - shade).max() < 12
+        paint = scenes.shade_like(rng, shade)
+        assert np.abs(np.array(paint) - shade).max() < 0.26 * max(shade) + 30

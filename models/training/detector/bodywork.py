@@ -34,14 +34,18 @@ def panel_around(rng: Generator, plate: Corners) -> Corners:
 
 
 def paint(
-    rng: Generator, canvas: Image, panel: Corners, plate_height: float
+    rng: Generator,
+    canvas: Image,
+    panel: Corners,
+    plate_height: float,
+    shade: tuple[float, float, float] | None = None,
 ) -> list[NDArray[np.float32]]:
     """Paint the panel into the picture, in place; gives the hulls x0, y0, x1, y1 of its lettering.
 
-    `plate_height`: px.
+    `plate_height`: px. `shade`: the paint's colour, BGR; without one, any.
     """
     height, width = canvas.shape[:2]
-    paintwork = _paintwork(rng, height, width)
+    paintwork = _paintwork(rng, height, width, shade)
     across, down = panel[1] - panel[0], panel[3] - panel[0]
     for _ in range(int(rng.integers(0, 5))):  # seams and edges
         part = rng.uniform(0.02, 0.98)
@@ -71,10 +75,15 @@ def paint(
     return hulls
 
 
-def _paintwork(rng: Generator, height: int, width: int) -> Image:
+def _paintwork(
+    rng: Generator, height: int, width: int, shade: tuple[float, float, float] | None
+) -> Image:
     """One colour, mostly light, in uneven light."""
-    grey = rng.uniform(140, 250) if rng.random() < 0.7 else rng.uniform(25, 140)
-    colour = np.clip(grey + rng.normal(0, 10 if rng.random() < 0.7 else 40, 3), 0, 255)
+    if shade is None:
+        grey = rng.uniform(140, 250) if rng.random() < 0.7 else rng.uniform(25, 140)
+        colour = np.clip(grey + rng.normal(0, 10 if rng.random() < 0.7 else 40, 3), 0, 255)
+    else:
+        colour = np.asarray(shade)
     uneven = cv2.resize(
         rng.normal(1, rng.uniform(0.02, 0.15), (3, 3)).astype(np.float32),
         (width, height),

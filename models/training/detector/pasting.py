@@ -16,6 +16,7 @@ from models.training.render.pose import STEEPEST_ROLL_DEG, draw_pose, projected
 Corners = NDArray[np.float32]  # 4 x 2, px, clockwise from the plate's own top left
 LARGEST_ROLL_DEG = STEEPEST_ROLL_DEG
 POSED = 0.5
+REFLECTING, BRIGHTEST = 0.5, 2.5  # share of plates in a lamp's light, and how much brighter
 
 
 def quad(rng: Generator, width: float, height: float, roll_deg: float) -> Corners:
@@ -95,9 +96,46 @@ def lit_like(
     return picture
 
 
-def paste(rng: Generator, canvas: Image, picture: Image, inner: Corners, target: Corners) -> None:
+def lit_beforehand(
+    rng: Generator, canvas: Image, picture: Image, inner: Corners, target: Corners
+) -> tuple[Image, tuple[float, float, float]]:
+    """The picture in the light that is where it will land, and the colour of its ground.
+
+    What is then painted around the place no longer changes its light: a lamp or the sun lights a
+    reflecting plate and dull paint unlike.
+    """
+    flat = picture.astype(np.float32)
+    flat = lit_like(rng, flat, surroundings(canvas, target))
+    if rng.random() < REFLECTING:
+        flat[:, :, :3] *= rng.uniform(1, BRIGHTEST)
+    flat = np.clip(flat, 0, 255)
+    x0, y0, x1, y1 = (int(v) for v in (*inner.min(axis=0), *inner.max(axis=0)))
+    ground = np.median(flat[y0:y1:2, x0:x1:2, :3].reshape(-1, 3), axis=0)
+    return flat.astype(np.uint8), tuple(float(v) for v in ground)
+
+
+def surroundings(canvas: Image, target: Corners) -> Image:
+    """The part of the canvas around the target, as far again as the target is high."""
+    height, width = canvas.shape[:2]
+    x0, y0 = np.clip(np.floor(target.min(axis=0)).astype(int), 0, [width - 1, height - 1])
+    x1, y1 = np.clip(np.ceil(target.max(axis=0)).astype(int), [x0 + 1, y0 + 1], [width, height])
+    margin = max(8, int(y1 - y0))
+    return canvas[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
+
+
+def paste(
+    rng: Generator,
+    canvas: Image,
+    picture: Image,
+    inner: Corners,
+    target: Corners,
+    *,
+    lit: bool = False,
+) -> None:
     """Warp `picture` (H x W x 3 or 4) into `canvas`, in place, so that its `inner` corners land on
     `target`.
+
+    `lit`: it has its light already.
     """
     wanted = float(np.linalg.norm(target[1] - target[0]))
     have = float(np.linalg.norm(inner[1] - inner[0]))
@@ -123,7 +161,8 @@ def paste(rng: Generator, canvas: Image, picture: Image, inner: Corners, target:
         flat = np.dstack([flat, np.full(flat.shape[:2], 255, np.float32)])
     margin = max(8, int(y1 - y0))
     around = canvas[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
-    flat = lit_like(rng, flat, around)
+    if not lit:
+        flat = lit_like(rng, flat, around)
     # A border of the picture's own colour with no opacity: the edge blends without a dark seam.
     flat = cv2.copyMakeBorder(flat, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     flat[[0, -1], :, 3] = 0

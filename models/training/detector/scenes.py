@@ -15,7 +15,9 @@ from models.training.render.syntax import tables
 
 NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
-ON_BODYWORK = 0.25  # of the pasted plates: on a drawn panel of a vehicle, where there is room
+ON_BODYWORK = 0.4  # of the pasted plates: on a drawn panel of a vehicle, where there is room
+# Of these, on paint like the plate's own ground: a black plate on a black car shows no edge.
+SAME_SHADE, SHADE_OFF = 0.5, (0.25, 12.0)
 PAD = 114  # grey of the letterbox, as at inference
 # Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in
 # the photograph), a known mistake.
@@ -207,11 +209,18 @@ class SceneMaker:
         target = place(rng, scene, shape, width, height, 0.12)
         if target is None:
             return
+        lit, shade = False, None
         if rng.random() < ON_BODYWORK:
             panel = bodywork.panel_around(rng, target)
             if not scene.taken(hull_of(panel), 0.0):
-                scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect)
-        pasting.paste(rng, scene.image, picture, inner, target)
+                if rng.random() < SAME_SHADE:
+                    lit = True
+                    picture, ground = pasting.lit_beforehand(
+                        rng, scene.image, picture, inner, target
+                    )
+                    shade = shade_like(rng, ground)
+                scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect, shade)
+        pasting.paste(rng, scene.image, picture, inner, target, lit=lit)
         scene.add(hull_of(target), target, rows)
 
     def paste_sign(self, rng: Generator, scene: Scene) -> None:
@@ -228,6 +237,13 @@ class SceneMaker:
         if target is not None:
             pasting.paste(rng, scene.image, picture, inner, target)
             scene.distractors.append(hull_of(target))
+
+
+def shade_like(rng: Generator, ground: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Paint that hardly stands out from that colour, BGR."""
+    share, levels = SHADE_OFF
+    factor, more = rng.uniform(1 - share, 1 + share), rng.normal(0, levels / 2)
+    return tuple(float(np.clip(value * factor + more, 0, 255)) for value in ground)
 
 
 def carry_over(
