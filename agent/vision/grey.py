@@ -44,6 +44,6 @@ def shrunk(grey: Image, new_width: int, new_height: int) -> Image:
 def standardised(grey: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """Mean 0, standard deviation 1, unless there is no contrast to speak of."""
     mean, deviation = cv2.meanStdDev(np.asarray(grey))
-    numbers = np.subtract(grey, np.float32(mean[0, 0]), dtype=np.float32)
+    numbers: NDArray[np.float32] = np.subtract(grey, np.float32(mean[0, 0]), dtype=np.float32)
     numbers *= np.float32(1 / (deviation[0, 0] + CONTRAST_FLOOR))  # in place: half of the time
     return numbers
