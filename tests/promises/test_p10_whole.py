@@ -155,7 +155,8 @@ def test_no_number_of_frames_makes_a_cut_plate_sure(vision):
     ]
     assert len(seen) >= 8
     found = vote(Track(1, tuple(seen)), "cam-1")
-    assert (found.confidence, found.limits) == (MOST_WHEN_LIMITED, {Limit.CUT_BY_EDGE})
+    assert 0 < found.confidence <= MOST_WHEN_LIMITED, "by how many views, the vote decides"
+    assert found.limits == {Limit.CUT_BY_EDGE}
 
 
 @pytest.mark.parametrize("word", ["PARCEL", "EXPRESS", "MONDAY", "BAKERY"])
