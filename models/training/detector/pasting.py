@@ -105,7 +105,10 @@ def lit_beforehand(
     reflecting plate and dull paint unlike.
     """
     flat = picture.astype(np.float32)
-    flat = lit_like(rng, flat, surroundings(canvas, target))
+    size = np.array(canvas.shape[1::-1])
+    low = np.clip(np.floor(target.min(axis=0)).astype(int), 0, size - 1)
+    high = np.clip(np.ceil(target.max(axis=0)).astype(int), low + 1, size)
+    flat = lit_like(rng, flat, surroundings(canvas, low, high))
     if rng.random() < REFLECTING:
         flat[:, :, :3] *= rng.uniform(1, BRIGHTEST)
     flat = np.clip(flat, 0, 255)
@@ -114,13 +117,13 @@ def lit_beforehand(
     return flat.astype(np.uint8), tuple(float(v) for v in ground)
 
 
-def surroundings(canvas: Image, target: Corners) -> Image:
-    """The part of the canvas around the target, as far again as the target is high."""
-    height, width = canvas.shape[:2]
-    x0, y0 = np.clip(np.floor(target.min(axis=0)).astype(int), 0, [width - 1, height - 1])
-    x1, y1 = np.clip(np.ceil(target.max(axis=0)).astype(int), [x0 + 1, y0 + 1], [width, height])
-    margin = max(8, int(y1 - y0))
-    return canvas[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
+def surroundings(canvas: Image, low: NDArray[np.intp], high: NDArray[np.intp]) -> Image:
+    """The part of the canvas from x, y `low` to `high`, and as far again around it as that is
+    high.
+    """
+    margin = max(8, int(high[1] - low[1]))
+    (x0, y0), (x1, y1) = np.maximum(low - margin, 0), high + margin
+    return canvas[y0:y1, x0:x1]
 
 
 def paste(
@@ -159,9 +162,8 @@ def paste(
     flat = picture.astype(np.float32)
     if flat.shape[2] == 3:
         flat = np.dstack([flat, np.full(flat.shape[:2], 255, np.float32)])
-    margin = max(8, int(y1 - y0))
-    around = canvas[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
     if not lit:
+        around = surroundings(canvas, np.array([x0, y0]), np.array([x1, y1]))
         flat = lit_like(rng, flat, around)
     # A border of the picture's own colour with no opacity: the edge blends without a dark seam.
     flat = cv2.copyMakeBorder(flat, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
