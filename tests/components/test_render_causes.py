@@ -86,7 +86,7 @@ def test_a_stacks_characters_share_their_place_and_stand_one_above_the_other(mon
         lambda _picture, mask, x, y, _ink, *_opacity: drawn.append((mask.shape, x, y)),
     )
     monkeypatch.setattr(
-        "models.training.render.plates.draw_stacked", lambda _rng: Draft("[DV]4821")
+        "models.training.render.plates.draw_stacked", lambda _rng, tall: Draft("[DV]4821")
     )
     rng = np.random.default_rng(5)
     for _ in range(20):
