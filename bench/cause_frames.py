@@ -19,7 +19,6 @@ from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
 from models.training.detector import bodywork
-from models.training.detector.scenes import shade_like
 from models.training.render.degrade import SUPERSAMPLING
 from models.training.render.plates import DrawnPlate, draw_plate
 from models.training.render.pose import Pose
@@ -177,8 +176,9 @@ def photographed(
     """The scene in grey: bodywork around the plate, lens, light, noise, JPEG."""
     plate_px = float(np.hypot(*(corners[3] - corners[0])))
     canvas = np.full((HEIGHT_PX, WIDTH_PX, 3), rng.uniform(40, 200), np.uint8)
-    ground = (255 * float(np.median(picture)),) * 3
-    shade = shade_like(rng, ground) if own_paint else None
+    shade = None
+    if own_paint:
+        shade = bodywork.shade_like(rng, (255 * float(np.median(picture)),) * 3)
     bodywork.paint(rng, canvas, bodywork.panel_around(rng, corners), plate_px, shade)
     around = cv2.cvtColor(canvas, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
     seen = cv2.GaussianBlur(around, (0, 0), max(0.3, shot.blur_px))

@@ -351,7 +351,6 @@ class Driver:
         if self._socket is not None:
             self._socket.close()
         self._client = self._socket = None
-        self._subscribing.clear()
         self._granted, self._over = None, None
         self._asked, self._answer_by_s = "", 0.0
         self._subscribing = {}

@@ -11,7 +11,7 @@ pytest.importorskip("PIL", reason="Pillow draws the small print; it is a trainin
 pytest.importorskip("torch", reason="the samples need PyTorch, a training dependency")
 
 from bench import cause_frames
-from models.training.detector import augment, drawn_plates, pasting, scenes
+from models.training.detector import augment, bodywork, drawn_plates, pasting
 from models.training.recognizer import samples
 from models.training.recognizer.real import RealPlate
 from models.training.recognizer.samples import PooledPlate, cut_off, varied
@@ -352,5 +352,5 @@ def test_a_plate_that_is_lit_beforehand_keeps_its_light_on_other_paint(ground):
         # A shadow may lie across it, and paste adds grain.
         inside = np.median(canvas[62:78, 62:118].reshape(-1, 3), axis=0)
         assert np.abs(inside - shade).max() < 12
-        paint = scenes.shade_like(rng, shade)
+        paint = bodywork.shade_like(rng, shade)
         assert np.abs(np.array(paint) - shade).max() < 0.26 * max(shade) + 30

@@ -19,6 +19,8 @@ FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX | cv2.FONT_ITALIC,
 )
 FONT_HEIGHT_PX = 22.0  # of these fonts' capitals at scale 1
+# How far paint like a plate's ground may be off: a share of it, and a deviation in grey levels.
+SHADE_SHARE, SHADE_LEVELS = 0.25, 6.0
 
 
 def panel_around(rng: Generator, plate: Corners) -> Corners:
@@ -73,6 +75,12 @@ def paint(
     cover = mask[:, :, None].astype(np.float32) / 255
     canvas[:] = (canvas * (1 - cover) + paintwork * cover).astype(np.uint8)
     return hulls
+
+
+def shade_like(rng: Generator, ground: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Paint that hardly stands out from that colour, BGR."""
+    factor, more = rng.uniform(1 - SHADE_SHARE, 1 + SHADE_SHARE), rng.normal(0, SHADE_LEVELS)
+    return tuple(float(np.clip(value * factor + more, 0, 255)) for value in ground)
 
 
 def _paintwork(

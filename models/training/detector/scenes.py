@@ -17,7 +17,7 @@ NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
 ON_BODYWORK = 0.4  # of the pasted plates: on a drawn panel of a vehicle, where there is room
 # Of these, on paint like the plate's own ground: a black plate on a black car shows no edge.
-SAME_SHADE, SHADE_OFF = 0.5, (0.25, 12.0)
+SAME_SHADE = 0.5
 PAD = 114  # grey of the letterbox, as at inference
 # Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in
 # the photograph), a known mistake.
@@ -218,7 +218,7 @@ class SceneMaker:
                     picture, ground = pasting.lit_beforehand(
                         rng, scene.image, picture, inner, target
                     )
-                    shade = shade_like(rng, ground)
+                    shade = bodywork.shade_like(rng, ground)
                 scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect, shade)
         pasting.paste(rng, scene.image, picture, inner, target, lit=lit)
         scene.add(hull_of(target), target, rows)
@@ -237,13 +237,6 @@ class SceneMaker:
         if target is not None:
             pasting.paste(rng, scene.image, picture, inner, target)
             scene.distractors.append(hull_of(target))
-
-
-def shade_like(rng: Generator, ground: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Paint that hardly stands out from that colour, BGR."""
-    share, levels = SHADE_OFF
-    factor, more = rng.uniform(1 - share, 1 + share), rng.normal(0, levels / 2)
-    return tuple(float(np.clip(value * factor + more, 0, 255)) for value in ground)
 
 
 def carry_over(
