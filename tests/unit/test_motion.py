@@ -57,6 +57,21 @@ def test_the_longer_it_was_unseen_the_vaguer_is_the_place():
     assert not once.fits((600.0, 300.0, 100.0, 30.0), later(9))
 
 
+@pytest.mark.parametrize(
+    ("box", "covers"),
+    [
+        ((400, 300, 100, 30), True),
+        ((449, 322, 100, 30), True),
+        ((451, 300, 100, 30), False),
+        ((400, 323, 100, 30), False),
+        ((300, 300, 200, 60), True),
+    ],
+)
+def test_what_lies_where_it_was_seen_last_does_so_however_long_ago(box, covers):
+    assert standing().covers(tuple(map(float, box))) is covers
+    assert standing().fits(tuple(map(float, box)), later(3.0))  # it may have moved
+
+
 def test_still_and_stood():
     motion = Motion((400.0, 300.0, 100.0, 30.0), NOON)
     assert motion.still  # it may be

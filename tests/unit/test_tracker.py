@@ -45,6 +45,7 @@ class TestLikeness:
             from_last=lambda _box: last,
             from_expected=lambda _box, _now: expected,
             fits=lambda _box, _now: fits,
+            covers=lambda _box: other.get("covers", fits),
         )
         first = read(best, confidence=other.get("first", sure))
         reads, told = [first] * other.get("reads", 2), other.get("told")
@@ -135,6 +136,7 @@ class TestLikeness:
             ({"fits": True, "width": 150.0}, True),
             ({"fits": True, "width": 151.0}, False),
             ({"fits": False, "width": 100.0}, False),
+            ({"fits": True, "covers": False}, False),
         ],
     )
     def test_out_of_sight_for_longer_another_text_must_stand_there(self, text, changes, stands):

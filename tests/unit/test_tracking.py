@@ -95,6 +95,20 @@ def test_the_next_car_in_the_same_place_is_another_one():
     assert texts(found) == ["KTX77Y", "PWD0001"]
 
 
+def test_a_like_number_that_comes_beside_the_place_of_one_long_gone_is_not_voted_with_it():
+    """The one was read unsurely, so that it is awaited; the other one comes from below."""
+
+    def scene(at):
+        if at <= 2.0:
+            return [read("TST0042", 400.0, 300.0, confidence=0.8)]
+        y = 300.0 + 400.0 * max(0.0, 5.3 - at)
+        return [read("TST0043", 385.0, y, 115.0, confidence=0.99)] if at >= 5.0 else []
+
+    found = run(scene, rate=5, seconds=7.0)
+    voted = [{one.text.value for one in track.reads} for _, track in found]
+    assert sorted(map(sorted, voted)) == [["TST0042"], ["TST0043"]]
+
+
 def test_the_next_car_is_another_one_even_if_its_first_reads_are_bad():
     def scene(at):
         if at < 20:

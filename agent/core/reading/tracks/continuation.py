@@ -41,7 +41,7 @@ def likeness(
     if related is Relation.SAME and in_reach:
         return 2.0 + near
     if _two_vehicles(one, read, related, unseen_s) or (
-        unseen_s > gap_s and related is not Relation.UNKNOWN and not _stood(motion, box, fits=fits)
+        unseen_s > gap_s and related is not Relation.UNKNOWN and not _stood(motion, box)
     ):
         return 0.0
     if (
@@ -53,11 +53,11 @@ def likeness(
     return 0.5 * near if fits else 0.0
 
 
-def _stood(motion: Motion, box: Box, *, fits: bool) -> bool:
-    """Is it in the place, and of the size, of what was seen last? What is nearer than that, and
-    reads a little otherwise, is the next car of a fleet.
+def _stood(motion: Motion, box: Box) -> bool:
+    """Is it in the place, and of the size, of what was seen last? What is nearer than that, or
+    beside it, and reads a little otherwise, is the next car of a fleet.
     """
-    return fits and grown(box, motion.box, SAME_SIZE)
+    return motion.covers(box) and grown(box, motion.box, SAME_SIZE)
 
 
 def _two_vehicles(one: Followed, read: PlateRead, related: Relation, unseen_s: float) -> bool:

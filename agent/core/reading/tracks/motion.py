@@ -74,13 +74,11 @@ class Motion:
         seconds, expected = (now - self.at).total_seconds(), self.expected(now)
         if not grown(box, expected, SAME_SIZE):
             return same_plate(box, expected)  # a part of it
-        vagueness = self._vagueness(expected, seconds)
-        (x, y), (expected_x, expected_y) = centre(box), centre(expected)
-        width, height = max(box[2], expected[2]), max(box[3], expected[3])
-        return (
-            abs(x - expected_x) <= (ACROSS + vagueness) * width
-            and abs(y - expected_y) <= DOWN * height + vagueness * width
-        )
+        return upon(box, expected, self._vagueness(expected, seconds))
+
+    def covers(self, box: Box) -> bool:
+        """Is a box where this one was seen last, however long ago that was?"""
+        return upon(box, self.box)
 
     def left(self, size: tuple[int, int], now: datetime) -> bool:
         """Does its motion lead out of a picture of this height and width (px), and was it in it?"""
@@ -131,6 +129,16 @@ def apart(one: Box, other: Box) -> float:
     """How many widths of the wider one lie between two boxes' centres."""
     (x, y), (other_x, other_y) = centre(one), centre(other)
     return hypot(x - other_x, y - other_y) / max(one[2], other[2], 1.0)
+
+
+def upon(one: Box, other: Box, vagueness: float = 0.0) -> bool:
+    """Do two boxes lie on one another, not side by side, but for so many widths?"""
+    (x, y), (other_x, other_y) = centre(one), centre(other)
+    width, height = max(one[2], other[2]), max(one[3], other[3])
+    return (
+        abs(x - other_x) <= (ACROSS + vagueness) * width
+        and abs(y - other_y) <= DOWN * height + vagueness * width
+    )
 
 
 def grown(one: Box, other: Box, most: float) -> bool:
