@@ -25,6 +25,12 @@ INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
 DEFAULT_THRESHOLD = 0.55  # the manifest's is used where there is one
 EARLY = 0.08  # what is less likely at the first look gets no second
+# Beside a plate that the first look finds clear, what the proposer hardly saw and what is not half
+# as wide gets no look: it is none, or too far off to be read.
+CLEAR, FAINT, SMALL = 0.9, 0.05, 0.5
+# Beside such a plate, what both networks doubt gets no second look: below these, the proposer's
+# confidence and the first look's.
+DOUBTED, UNLIKELY = 0.1, 0.3
 # Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's.
 # Either alone keeps more of what is no plate.
 PROPOSER_COUNTS = 0.5
@@ -123,7 +129,7 @@ class AligningDetector:
         for one in proposals:
             followed = one.confidence >= FOLLOWED_FROM and self._known(frame, one) is not None
             (enough if followed else new).append(one)
-        for plate, proposal in self._look(frame.image, new, EARLY):
+        for plate, proposal in self._first_looks(frame.image, new):
             if plate.confidence >= self._threshold and self._known(frame, plate) is not None:
                 enough.append(plate)
             else:
@@ -134,6 +140,21 @@ class AligningDetector:
             if not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found
+
+    def _first_looks(
+        self, image: Image, proposals: Sequence[PlateBox]
+    ) -> list[tuple[PlateBox, float]]:
+        """What may be a plate, as _look: the faint proposals are looked at last, since a clear
+        plate spares small ones.
+        """
+        seen = self._look(image, [one for one in proposals if one.confidence >= FAINT], EARLY)
+        clear = [plate.box[2] for plate, _ in seen if plate.confidence >= CLEAR]
+        least_px = SMALL * max(clear, default=0.0)
+        faint = [one for one in proposals if one.confidence < FAINT and one.box[2] >= least_px]
+        seen += self._look(image, faint, EARLY)
+        if not clear:
+            return seen
+        return [one for one in seen if one[1] >= DOUBTED or one[0].confidence >= UNLIKELY]
 
     def _look(
         self, image: Image, proposals: Sequence[PlateBox], least: float = 0.0

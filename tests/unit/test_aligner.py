@@ -10,6 +10,8 @@ import pytest
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
 from agent.vision.aligner import (
+    DOUBTED,
+    FAINT,
     FOLLOWED_FROM,
     INPUT_HEIGHT_PX,
     INPUT_WIDTH_PX,
@@ -102,6 +104,42 @@ def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
     session = ScriptedSession(monkeypatch, chances=((0.02, 0.1),))
     assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame()) == ()
     assert len(session.fed) == 1
+
+
+@pytest.mark.parametrize(
+    ("chance", "confidence", "width", "looks"),
+    [
+        (0.99, FAINT / 2, 16, [1, 1]),
+        (0.99, FAINT / 2, 60, [1, 1, 2]),  # it may be the next car's
+        (0.99, 2 * FAINT, 16, [2, 2]),
+        (0.5, FAINT / 2, 16, [1, 1, 2]),  # none is clear: the other may be the plate
+    ],
+)
+def test_beside_a_clear_plate_what_is_hardly_proposed_and_small_gets_no_look(
+    monkeypatch, chance, confidence, width, looks
+):
+    session = ScriptedSession(monkeypatch, chances=((chance, 0.1),))
+    proposer = Proposer(upright(190, 95, 90, 45), upright(500, 300, width, 30, confidence))
+    AligningDetector(proposer, session).find_plates(frame())
+    assert [len(crops) for crops in session.fed] == looks
+
+
+@pytest.mark.parametrize(
+    ("chance", "other", "confidence", "second"),
+    [
+        (0.99, 0.3, 0.9 * DOUBTED, 1),
+        (0.99, 0.3, 2 * DOUBTED, 2),  # the proposer saw it
+        (0.99, 0.9, 0.9 * DOUBTED, 2),  # the first look did
+        (0.8, 0.3, 0.9 * DOUBTED, 2),  # none is clear
+    ],
+)
+def test_beside_a_clear_plate_what_both_networks_doubt_gets_no_second_look(
+    monkeypatch, chance, other, confidence, second
+):
+    session = ScriptedSession(monkeypatch, chances=((chance, 0.1), (other, 0.1)))
+    doubted = upright(500, 300, 60, 30, confidence)
+    AligningDetector(Proposer(upright(190, 95, 90, 45), doubted), session).find_plates(frame())
+    assert [len(crops) for crops in session.fed] == [2, second]
 
 
 def test_on_a_stream_a_known_plate_is_followed_without_a_look(monkeypatch):
