@@ -38,7 +38,8 @@ Vision = tuple[PlateDetector, PlateReader]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Of one cause. Shares of all its scenes; `wrong`: of what was said surely.
+    """Of one cause. Shares of all its scenes; `wrong`: of what was said surely; `rest`: of what was
+    not read right, how much was said surely.
 
     `reader`: exact where the reader is given the plate's true corners.
     """
@@ -48,6 +49,7 @@ class Result:
     exact: Figure
     sure: Figure
     wrong: Figure
+    rest: Figure
     reader: Figure
 
 
@@ -72,13 +74,14 @@ def measure(vision: Vision, cause: Cause, drawn: Sequence[Scene]) -> Result:
         for hit, read in zip(hits, reads, strict=True)
         if read is not None and read.confidence >= SURE
     ]
-    count = len(drawn)
+    count, right_ones = len(drawn), 0 if cause.cut else sum(hits)
     return Result(
         cause.name,
         share(sum(read is not None for read in reads), count),
         share(sum(hits), count),
         share(len(sure), count),
         share(sure.count(False), len(sure)),
+        share(sure.count(False), count - right_ones),
         share(sum(right(read, scene) for read, scene in zip(alone, drawn, strict=True)), count),
     )
 
@@ -86,10 +89,18 @@ def measure(vision: Vision, cause: Cause, drawn: Sequence[Scene]) -> Result:
 def table_of(name: str, results: Sequence[Result]) -> Table:
     """A row per cause."""
     table = Table(title=f"{name}: % of {results[0].found.of} scenes (95 % interval)")
-    for column in ("cause", "found", "exact", "said surely", "of these wrong", "reader alone"):
+    columns = (
+        "found",
+        "exact",
+        "said surely",
+        "of these wrong",
+        "of the rest sure",
+        "reader alone",
+    )
+    for column in ("cause", *columns):
         table.add_column(column, justify="left" if column == "cause" else "right")
     for one in results:
-        figures = (one.found, one.exact, one.sure, one.wrong, one.reader)
+        figures = (one.found, one.exact, one.sure, one.wrong, one.rest, one.reader)
         table.add_row(one.cause, *(spelt(figure) for figure in figures))
     return table
 
@@ -148,7 +159,7 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps({name: [asdict(one) for one in rows] for name, rows in found.items()}))
         return
     for name, results in found.items():
-        Console(width=100).print(table_of(name, results))
+        Console(width=120).print(table_of(name, results))
 
 
 if __name__ == "__main__":

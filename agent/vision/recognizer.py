@@ -41,7 +41,7 @@ ALTERNATIVES = 5
 LEAST_ALTERNATIVE = 1e-3
 SURE_REGION = 0.97  # below that the region is "unknown"
 # What a text may lack where stacked characters were left out of it.
-WITHOUT_A_STACK = frozenset({Limit.TOO_SHORT})
+WITHOUT_A_STACK = frozenset({Limit.TOO_SHORT, Limit.NO_DIGIT})
 IssuerOf = Callable[[Image, PlateBox], str | None]  # which state issued it, as `US-CA`?
 WITH_STATES = "us"  # the region whose small print may name a state
 

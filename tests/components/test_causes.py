@@ -128,11 +128,13 @@ def test_figures_count_what_was_found_read_and_said_surely():
     right = measure((Pointer(drawn), Reader(drawn, 0.95)), cause, drawn)
     assert values(right) == [1, 1, 1, 1]
     assert (right.wrong.value, right.wrong.of) == (0, 4)
+    assert right.rest.of == 0
     unsure = measure((Pointer(drawn), Reader(drawn, 0.5)), cause, drawn)
     assert values(unsure) == [1, 1, 0, 1]
     wrong = measure((Pointer(drawn), Reader(drawn, 0.95, "WRONG1")), cause, drawn)
     assert values(wrong) == [1, 0, 1, 0]
     assert wrong.wrong.value == 1
+    assert (wrong.rest.value, wrong.rest.of) == (1, 4)
     blind = measure((Pointer(drawn, blind=True), Reader(drawn, 0.95)), cause, drawn)
     assert values(blind) == [0, 0, 0, 1]
 
@@ -143,6 +145,9 @@ def test_what_is_told_surely_of_a_cut_plate_is_wrong():
     told = measure((Pointer(drawn), Reader(drawn, 0.95)), cause, drawn)
     assert told.exact.value == 1
     assert told.wrong.value == 1
+    assert (told.rest.value, told.rest.of) == (1, 4), (
+        "exact as far as it is seen, and no whole text"
+    )
 
 
 def test_an_unknown_cause_is_named_with_those_there_are():

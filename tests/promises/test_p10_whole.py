@@ -128,7 +128,7 @@ def test_a_plate_that_something_hides_in_part_is_seldom_told_as_another_car(visi
 
 def test_letters_one_above_the_other_that_were_left_out_make_no_sure_text(vision):
     """They belong to the number: without them it is another car's. Of these, 6 or 7 were told with
-    0.9 and more, by the fonts there are.
+    0.9 and more, by the fonts there are, and then 2; now none is.
     """
     told = [
         (scene.text, best_at(plates_in(*vision, scene.frame), scene))
@@ -138,7 +138,7 @@ def test_letters_one_above_the_other_that_were_left_out_make_no_sure_text(vision
     seen = [(text, read) for text, read in told if read is not None]
     wrong = [text for text, read in seen if read.confidence >= SURE and read.text.value != text]
     assert len(seen) > 100
-    assert len(wrong) <= 3
+    assert len(wrong) <= 1
 
 
 @pytest.mark.parametrize("car", ["8HH1188", "TAM8H01", "2HNB684", "5HTC730", "WTM8801", "3SET103"])

@@ -209,12 +209,18 @@ def test_a_read_that_will_be_sure_of_nothing_is_not_weighed():
     for text, confidence, box in (
         ("TST1234", 0.2, upright(100, 100)),
         ("TST1234", 0.99, upright(2, 100)),
-        ("PARCEL", 0.99, upright(100, 100)),
+        ("TST1234567", 0.99, upright(100, 100)),
         ("TST1234", 0.99, upright(100, 100, whole=True)),
     ):
         seeing = Seeing(text, confidence, whole=False)
         assert Limit.HIDDEN not in read(seeing, box).limits
         assert seeing.weighed == []
+
+
+def test_a_word_is_weighed_since_stacked_digits_may_have_been_left_out_of_it():
+    seeing = Seeing("PARCEL", 0.99, whole=False)
+    assert read(seeing, upright(100, 100)).limits == {Limit.NO_DIGIT}
+    assert len(seeing.weighed) == 1
 
 
 @pytest.mark.parametrize(

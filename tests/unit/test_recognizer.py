@@ -355,7 +355,8 @@ def test_the_prior_keeps_probabilities_probabilities():
 def test_the_formats_are_those_of_the_training():
     from models.training.render import formats
 
-    assert formats.TARGET.read_text(encoding="utf-8") == formats.spelt()
+    for file, text in formats.files().items():
+        assert file.read_text(encoding="utf-8") == text, file.name
 
 
 def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():

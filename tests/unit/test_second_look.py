@@ -9,9 +9,9 @@ from agent.core.reading.plate_text import CHARACTERS
 from agent.core.reading.sighting import PlateBox
 from agent.core.reasons import Limit
 from agent.vision.ctc import Reading
-from agent.vision.plate_views import View
+from agent.vision.plate_views import CLOSE, LOOSE, TIGHT, View
 from agent.vision.syntax import REGIONS
-from agent.vision.whole.second_look import SecondLook, common, gained
+from agent.vision.whole.second_look import NOT_SURE, SecondLook, common, gained, mended
 from agent.vision.whole.wholeness import Missing
 
 IMAGE = np.zeros((240, 320, 3), np.uint8)
@@ -22,33 +22,40 @@ LEFT_OUT = Missing(stacked=True, perhaps_stacked=True)
 COVERED = Missing(part=True, perhaps_stacked=True)
 
 
-def view(text, probability=0.95):
+def view(text, probability=0.95, us=0.0):
     steps = np.full((32, 1 + len(CHARACTERS)), 1e-6, np.float32)
     steps[:, 0] = 1.0
     for place, character in enumerate(text):
         steps[4 + 3 * place, [0, 1 + CHARACTERS.index(character)]] = 0.0, 1.0
     found = Reading(text, probability, (probability,) * len(text))
     features = np.zeros((160, 32), np.float32)
-    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps, features)
+    regions = np.array([us, *[0.0] * (len(REGIONS) - 1)], np.float32)
+    return View([found], regions, [found], steps, features)
 
 
 class Reads:
-    """A network that says this of one crop and that of several; nothing mirrored."""
+    """A network that says this of the close crop, and that of two more; nothing mirrored."""
 
-    def __init__(self, once="", probability=0.95, again=None):
+    def __init__(self, once="", probability=0.95, again=None, later=None):
         self.once, self.probability = once, probability
-        self.again, self.asked = once if again is None else again, 0
+        self.again = once if again is None else again
+        self.later = probability if later is None else later
+        self.asked = []
 
-    def look(self, _image, _box, _inset):
-        self.asked += 1
-        return view(self.once, self.probability)
-
-    def view(self, _image, _box, first):
-        assert first.best.text == self.once, "it was looked at already"
-        return view(self.again, self.probability)
+    def look(self, _image, _box, inset):
+        self.asked.append(inset)
+        if inset == CLOSE:
+            return view(self.once, self.probability)
+        return view(self.again, self.later)
 
     def seen(self, _crop):
         return view("", 0.0)
+
+
+def told(first, missing, stacked, probability=0.95, us=0.9):
+    look = SecondLook(Reads(), lambda *_seen: missing, stacked)
+    seen, found = look(IMAGE, BOX, view(first, probability, us))
+    return seen.best.text, seen.best.probability, found
 
 
 def looked(first, missing, stacked, box=BOX):
@@ -74,24 +81,75 @@ def test_a_text_with_its_stack_is_as_sure_as_the_network_that_read_it():
 def test_nothing_suspected_nothing_asked():
     stacked = Reads("AB1234")
     assert looked("1234", Missing(), stacked) == ("1234", frozenset())
-    assert stacked.asked == 0
+    assert stacked.asked == []
 
 
-@pytest.mark.parametrize("other", ["AB9876", "1234", "134", "", "AB12345678", "AB34"])
-def test_what_is_not_the_text_with_a_stack_put_in_is_not_believed(other):
+@pytest.mark.parametrize(
+    ("text", "us", "read"),
+    [
+        ("P150198", 0.9, "BF150198"),
+        ("P150198", 0.0, "P150198"),
+        ("TST1234", 0.9, "TST1234"),
+    ],
+)
+def test_a_us_text_that_a_stacked_series_may_be_read_as_is_looked_at_in_any_case(text, us, read):
+    stacked = Reads("BF150198" if text == "P150198" else "ATST1234")
+    look = SecondLook(Reads(), lambda *_seen: Missing(), stacked)
+    assert look(IMAGE, BOX, view(text, us=us))[0].best.text == read
+    assert bool(stacked.asked) is (read != text)
+
+
+@pytest.mark.parametrize("other", ["AB9876", "134", "", "AB12345678"])
+def test_what_is_not_the_text_with_a_stack_put_in_is_not_told_but_nothing_else_surely(other):
     said = Reads(other, 0.6)
-    assert looked("1234", SUSPECTED, said) == ("1234", frozenset())
+    assert told("1234", SUSPECTED, said) == ("1234", NOT_SURE, frozenset())
+    assert told("1234", SUSPECTED, said, 0.5) == ("1234", 0.5, frozenset())
     assert looked("1234", LEFT_OUT, said) == ("1234", HIDDEN), "something was left out all the same"
 
 
+def test_the_same_text_read_as_half_surely_leaves_the_first_look_as_it_is():
+    assert told("1234", SUSPECTED, Reads("1234", 0.3)) == ("1234", 0.95, frozenset())
+    assert told("1234", SUSPECTED, Reads("1234", 0.29)) == ("1234", NOT_SURE, frozenset())
+
+
+def test_where_no_series_would_leave_such_a_text_what_else_is_seen_casts_no_doubt():
+    said = Reads("CTS6584", 0.6)
+    assert told("GTS6584", SUSPECTED, said) == ("GTS6584", 0.95, frozenset())
+    assert said.asked == [CLOSE]
+    assert told("1234", SUSPECTED, Reads("AB9876"), us=0.0) == ("1234", 0.95, frozenset())
+
+
+def test_three_crops_that_read_the_same_text_after_all_leave_it_as_it_is():
+    said = Reads("AB1234", 0.5, again="1234", later=0.8)
+    assert told("1234", SUSPECTED, said) == ("1234", 0.95, frozenset())
+
+
+def test_a_stack_taken_for_two_characters_is_read_where_one_was_surely_left_out():
+    assert looked("CQ1285", LEFT_OUT, Reads("MW1285"))[0] == "MW1285"
+    assert told("CQ1285", SUSPECTED, Reads("MW1285")) == ("CQ1285", NOT_SURE, frozenset())
+
+
 def test_several_crops_must_bear_the_first_one_out():
-    assert looked("1234", LEFT_OUT, Reads("AB1234", again="AB9876")) == ("1234", HIDDEN)
+    assert looked("1234", LEFT_OUT, Reads("AB1234", 0.5, "AB9876", 0.6)) == ("1234", HIDDEN)
 
 
-def test_a_stack_that_is_hardly_read_is_not_put_into_a_text():
-    assert looked("1234", SUSPECTED, Reads("AB1234", 0.29)) == ("1234", frozenset())
-    assert looked("1234", LEFT_OUT, Reads("AB1234", 0.29)) == ("1234", HIDDEN)
+def confidence_of(said):
+    look = SecondLook(Reads(), lambda *_seen: LEFT_OUT, said)
+    return look(IMAGE, BOX, view("1234", 0.99))[0].best.probability
+
+
+def test_a_stack_is_sure_only_where_each_crop_is():
+    said = Reads("AB1234", 0.98, later=0.95)
+    assert confidence_of(said) == pytest.approx(0.96)
+    assert said.asked == [CLOSE, LOOSE, TIGHT], "a first crop that is sure is not enough"
+    assert confidence_of(Reads("AB1234", 0.99, later=0.89)) == NOT_SURE
+    assert confidence_of(Reads("AB1234", 0.6)) == pytest.approx(0.6)
+
+
+def test_a_stack_that_is_hardly_read_is_put_only_into_a_text_that_surely_lacks_one():
+    assert told("1234", SUSPECTED, Reads("AB1234", 0.29)) == ("1234", NOT_SURE, frozenset())
     assert looked("1234", SUSPECTED, Reads("AB1234", 0.3))[0] == "AB1234"
+    assert looked("1234", LEFT_OUT, Reads("AB1234", 0.1))[0] == "AB1234"
 
 
 def test_the_same_text_read_surely_by_both_has_no_stack():
@@ -153,3 +211,19 @@ def test_a_stack_is_put_in_or_stands_for_one_character(text, longer, found):
 
 def test_the_longest_common_subsequence():
     assert [common(*two) for two in (("ABCD", "BXD"), ("", "A"), ("AAB", "ABA"))] == [2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "found"),
+    [
+        ("CQ1285", "MW1285", True),
+        ("W220SG", "W220CW", True),
+        ("1234", "AB1234", True),
+        ("8O3S", "LE803S", True),
+        ("CQ1285", "MWB285", False),
+        ("CQ1285", "M1285", False),
+        ("12", "AB", False),
+    ],
+)
+def test_a_stack_that_was_surely_left_out_may_have_been_read_as_two_characters(text, other, found):
+    assert mended(text, other) is found

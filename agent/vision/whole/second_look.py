@@ -4,7 +4,7 @@ because they stand one above the other are read now, by a network of their own.
 Mitigates against: a part of a plate, or its mirror image, told as another car's plate (P10).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,9 +12,19 @@ from agent.core.hotlist.confusion import fold
 from agent.core.reading.sighting import Image, PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
-from agent.values import dataclass
+from agent.values import dataclass, replace
 from agent.vision.ctc import Reading, middles
-from agent.vision.plate_views import CLOSE, TOLD_AS_SURE, View, Views, network_input
+from agent.vision.plate_views import (
+    CLOSE,
+    LOOSE,
+    TIGHT,
+    TOLD_AS_SURE,
+    View,
+    Views,
+    network_input,
+    together,
+)
+from agent.vision.whole.stack_series import may_lack_a_stack
 from agent.vision.whole.wholeness import Missing, Sight
 
 # A read less confident than this is told as it is. Of a plate's every frame half sure, a vote would
@@ -29,6 +39,9 @@ MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 # character; or two stacks of two.
 GAIN = range(1, 5)
 STACKS = 2  # at most; each may stand for a character of the first look, and then adds one or two
+# What one look reads surely and another does not is told a little below that. It has no limit: most
+# of it is right.
+NOT_SURE = 0.89
 
 Whole = Callable[[Image, PlateBox, Sight], Missing]
 
@@ -37,11 +50,13 @@ Whole = Callable[[Image, PlateBox, Sight], Missing]
 class Stack:
     """What there is of stacked characters.
 
-    `longer`: what is seen with them; `absent`: there are surely none.
+    `longer`: what is seen with them; `absent`: there are surely none; `denied`: the network that
+    reads them sees something else than the first look did, though no text that can be told.
     """
 
     longer: View | None = None
     absent: bool = False
+    denied: bool = False
 
 
 UNSEEN = Stack()  # nobody knows
@@ -65,27 +80,37 @@ class SecondLook:
             if not stack.longer:
                 return view, frozenset()
         missing = self._whole(image, box, sight(view))
-        if stack == UNSEEN and missing.perhaps_stacked:
-            stack = self._stack(image, box, view)
-        found = missing.part or (missing.stacked and stack == UNSEEN)
+        likely = may_lack_a_stack(best.text, view.regions.tolist())
+        if stack == UNSEEN and (likely or missing.perhaps_stacked):
+            stack = self._stack(image, box, view, left_out=missing.stacked)
+        lost = missing.stacked and not stack.longer and not stack.absent
+        found = frozenset({Limit.HIDDEN} if missing.part or lost else ())
         if stack.longer or found:
-            return stack.longer or view, frozenset({Limit.HIDDEN} if found else ())
+            return stack.longer or view, found
+        view = doubted(view) if stack.denied and likely else view
         mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best)
         return view, frozenset({Limit.MIRRORED} if mirrored else ())
 
-    def _stack(self, image: Image, box: PlateBox, view: View) -> Stack:
-        """What the network that reads stacked characters makes of the plate."""
+    def _stack(self, image: Image, box: PlateBox, view: View, *, left_out: bool = False) -> Stack:
+        """What the network that reads stacked characters makes of the plate. `left_out`: there are
+        some that the first look surely did not read.
+        """
         if self._stacked is None or box.rows == 2:
             return UNSEEN
         text, first = view.best.text, self._stacked.look(image, box, CLOSE)
         seen = first.best
         if seen.text == text:
-            return Stack(absent=seen.probability >= TOLD_AS_SURE)
-        if not gained(text, seen.text):
-            return UNSEEN
-        longer = self._stacked.view(image, box, first)
-        likely = longer.best.probability >= JUDGED_FROM  # of less, the first look is the better one
-        return Stack(longer) if likely and gained(text, longer.best.text) else UNSEEN
+            sure, doubtful = seen.probability >= TOLD_AS_SURE, seen.probability < JUDGED_FROM
+            return Stack(absent=sure, denied=doubtful)
+        fits = mended if left_out else gained
+        if not fits(text, seen.text):
+            return Stack(denied=True)
+        crops = [first, *(self._stacked.look(image, box, inset) for inset in (LOOSE, TIGHT))]
+        longer = agreed(crops)
+        # Of less, the first look is the better one, unless that is wrong in any case.
+        likely = left_out or longer.best.probability >= JUDGED_FROM
+        told = likely and fits(text, longer.best.text)
+        return Stack(longer) if told else Stack(denied=longer.best.text != text)
 
     def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
         """Does the picture say more surely something else when left and right are exchanged?"""
@@ -94,12 +119,38 @@ class SecondLook:
         return turned.text != best.text and turned.probability > best.probability
 
 
+def agreed(crops: Sequence[View]) -> View:
+    """What several crops show. It is sure only where each of them is: small characters that look
+    alike are else told surely, as the 8 for the B above the G.
+    """
+    longer = together(*crops)
+    surely = all(
+        crop.best.text == longer.best.text and crop.best.probability >= TOLD_AS_SURE
+        for crop in crops
+    )
+    return longer if surely else doubted(longer)
+
+
+def doubted(view: View) -> View:
+    """The same, not told surely."""
+    best, *others = view.ranked
+    modest = replace(best, probability=min(best.probability, NOT_SURE))
+    return replace(view, ranked=[modest, *others])
+
+
 def gained(text: str, longer: str) -> bool:
     """Is the longer text the other one with a stack or two put in, perhaps in place of a character
     each? Characters that look alike count as the same.
     """
     gain, known = len(longer) - len(text), common(fold(text), fold(longer))
     return gain in GAIN and known >= max(FEWEST, len(text) - min(gain, STACKS))
+
+
+def mended(text: str, other: str) -> bool:
+    """As gained(), where a stack was left out for sure: it may have been read as two characters."""
+    gain, known = len(other) - len(text), common(fold(text), fold(other))
+    as_long = gain == 0 or gain in GAIN
+    return as_long and known >= max(FEWEST, len(text) - STACKS)
 
 
 def common(one: str, other: str) -> int:

@@ -1,16 +1,19 @@
 """Writes agent/vision/formats.json: how likely each pattern of letters and digits is in each
-region, from the tables that the training draws from.
+region, from the tables that the training draws from; and agent/vision/whole/no_stack.json: the US
+patterns of which no stacked characters can have been left out.
 
 python -m models.training.render.formats
 """
 
 import json
 import math
+from itertools import product
 from pathlib import Path
 
-from models.training.render.syntax import DIGITS, REGIONS, tables
+from models.training.render.syntax import DIGITS, PLACE, REGIONS, tables
 
-TARGET = Path(__file__).parents[3] / "agent" / "vision" / "formats.json"
+VISION = Path(__file__).parents[3] / "agent" / "vision"
+TARGET, NO_STACK = VISION / "formats.json", VISION / "whole" / "no_stack.json"
 DIGITS_PLACES = "9N"
 
 
@@ -51,11 +54,27 @@ def shares() -> dict[str, dict[str, float]]:
     return result
 
 
-def spelt() -> str:
-    """The file's text."""
-    return json.dumps(shares(), indent=1) + "\n"
+def without_stack(series: str) -> set[str]:
+    """The patterns of what a series is read as where each of its stacks is left out, or taken for a
+    letter or a digit.
+    """
+    places = (("", "A", "9") if len(place) > 1 else (place,) for place in PLACE.findall(series))
+    return {pattern for read in product(*places) for pattern in patterns("".join(read))}
+
+
+def no_stack() -> list[str]:
+    """The listed US patterns that none of the series with stacked characters is ever read as."""
+    stacked = (spelt for _, spelt, _ in tables()["stacked"]["series"])
+    return sorted(set(shares()["us"]).difference(*map(without_stack, stacked)))
+
+
+def files() -> dict[Path, str]:
+    """Each file's text."""
+    made = {TARGET: shares(), NO_STACK: no_stack()}
+    return {file: json.dumps(held, indent=1) + "\n" for file, held in made.items()}
 
 
 if __name__ == "__main__":
-    TARGET.write_text(spelt(), encoding="utf-8")
-    print(TARGET)
+    for file, text in files().items():
+        file.write_text(text, encoding="utf-8")
+        print(file)
