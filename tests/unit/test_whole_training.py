@@ -168,3 +168,26 @@ def test_a_threshold_tells_what_it_keeps_and_what_it_lets_through():
     assert rows["0.5"] == ("1", "1", "0")
     assert rows["0.6"] == ("1", "2", "1")
     assert rows["0.7"] == ("2", "2", "1")
+
+
+def test_the_weights_of_plain_signs_foretell_what_the_network_objects_to():
+    pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.whole import plain
+
+    rng = np.random.default_rng(3)
+    some = replace(
+        kept(range(400)),
+        signs=rng.normal(size=(400, 26)).astype(np.float32),
+        kind=np.where(np.arange(400) % 2, WHOLE, WRONG),
+    )
+    lines = [plain.SIGNS.index(name) for name in plain.LINES]
+    some.signs[:, lines] = 100.0  # that no weight must see
+    objected = some.signs[:, 0] > 0.5
+    columns = plain.columns_of(some)
+    assert columns.shape == (400, 25)
+    weights, offset = plain.fitted(columns, objected)
+    doubts = columns @ weights + offset
+    assert np.mean((doubts > 0) == objected) > 0.9
+    assert abs(weights[0]) > 5 * abs(weights[1])
+    (line, *_) = plain.table(some, doubts, objected)
+    assert f"spared 20% of {int((some.kind == WHOLE).sum())} sure whole plates" in line

@@ -12,9 +12,11 @@ from agent.core.reading.plate_text import CHARACTERS
 from agent.core.reading.sighting import PlateBox
 from agent.vision import ctc
 from agent.vision.ctc import middles, softmax
+from agent.vision.whole.plain_signs import WEIGHTS
 from agent.vision.whole.wholeness import (
     AROUND_HEIGHT_PX,
     AROUND_WIDTH_PX,
+    LINES,
     SIGNS,
     Missing,
     Sight,
@@ -79,7 +81,7 @@ def test_a_doubled_character_is_two_and_a_text_that_was_not_seen_is_laid_on_all_
 
 def signs(image=None, box=PLATE, text="TST1234", places=EVEN, regions=US):
     image = np.full((240, 320), 120, np.uint8) if image is None else image
-    sight = Sight(text, places, regions, FEATURES)
+    sight = Sight(text, places, regions, FEATURES, 0.9)
     return dict(zip(SIGNS, signs_of(around(image, box), box, sight), strict=True))
 
 
@@ -136,9 +138,42 @@ class Answering:
         return [np.array([self.chances], np.float32)]
 
 
-def judged(network):
+def judged(network, text="TST1234", places=EVEN, sure=0.6, box=PLATE):
     image = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
-    return Wholeness(network, 0.7)(image, PLATE, Sight("TST1234", EVEN, US, FEATURES))
+    return Wholeness(network, 0.7)(image, box, Sight(text, places, US, FEATURES, sure))
+
+
+CLEAR, CERTAIN = PlateBox(PLATE.box, CORNERS, 0.9999), 0.9999
+
+
+def test_where_the_signs_leave_no_doubt_the_network_is_not_asked():
+    network = Answering(1.0, 1.0, 1.0)
+    assert judged(network, sure=CERTAIN, box=CLEAR) == Missing()
+    assert network.shown == []
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        {"sure": 0.95},
+        {"sure": float("nan")},
+        {"box": PLATE},
+        {"text": "TST123", "places": EVEN[:-1]},
+        {"text": "SPEED30"},
+        {"places": tuple(place - 0.09 for place in EVEN)},
+        {"places": (*EVEN[:3], *(place + 0.08 for place in EVEN[3:]))},
+    ],
+)
+def test_where_any_sign_leaves_doubt_the_network_is_asked(doubtful):
+    network = Answering(1.0, 0.0, 0.0)
+    given = {"sure": CERTAIN, "box": CLEAR} | doubtful
+    assert judged(network, **given).part
+    assert len(network.shown) == 1
+
+
+def test_each_sign_that_needs_no_picture_has_its_weight_and_so_has_the_text():
+    assert len(WEIGHTS) == len(SIGNS) - len(LINES) + 1
+    assert LINES == ("line", "line_through")
 
 
 def test_a_plate_is_whole_where_nothing_is_likely_to_be_missing():

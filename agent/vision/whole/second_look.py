@@ -170,4 +170,4 @@ def sight(view: View) -> Sight:
     start = len(view.steps) * CLOSE[0] - 0.5
     text = view.best.text
     places = [(step - start) / crosswise for step in middles(view.steps, text)]
-    return Sight(text, places, view.regions.tolist(), view.features)
+    return Sight(text, places, view.regions.tolist(), view.features, view.best.probability)

@@ -21,6 +21,7 @@ from agent.values import dataclass
 from agent.vision.grey import standardised
 from agent.vision.straight_plate import aspect_of, straightened
 from agent.vision.syntax import FLOOR, weight
+from agent.vision.whole.plain_signs import plainly_whole
 
 # The plate with its surroundings, pulled straight: lines are looked for here.
 AROUND_WIDTH_PX, AROUND_HEIGHT_PX = 192, 96
@@ -46,6 +47,8 @@ SIGNS = (
     *("us", "eu", "uk", "br", "us_characters", "eu_characters", "uk_characters", "br_characters"),
     *("us_aspect", "eu_aspect", "br_aspect", "touching"),
 )
+LINES = SIGNS[9:11]  # the signs that are seen in the picture alone
+NOTHING_MISSING = [0.0, 0.0, 0.0]
 
 Map = NDArray[np.float32]
 
@@ -60,13 +63,14 @@ class Session(Protocol):
 class Sight:
     """What the reader made of a plate: a text of at least two characters; of each its middle in the
     plate, 0–1 from left to right; the chance of each of syntax.REGIONS; the network's features,
-    160×32.
+    160×32; the text's probability, 0–1.
     """
 
     text: str
     places: Sequence[float]
     regions: Sequence[float]
     features: Map
+    sure: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,17 @@ class Wholeness:
         return Missing(hidden or row, stacked, perhaps)
 
     def chances(self, image: Image, box: PlateBox, sight: Sight) -> list[float]:
-        """The three, 0–1, or NaNs."""
+        """The three, 0–1, or NaNs; none of a plate that is plainly whole, unseen."""
+        told = signs_without_lines(box, sight)
+        if plainly_whole(told, sight.sure):
+            return NOTHING_MISSING
         surroundings = around(image, box)
         (chances,) = self._session.run(
             ["chances"],
             {
                 "around": standardised(surroundings)[None, None],
                 "features": sight.features[None],
-                "signs": np.array([signs_of(surroundings, box, sight)], np.float32),
+                "signs": np.array([with_lines(told, surroundings)], np.float32),
             },
         )
         return [float(chance) for chance in chances[0]]
@@ -121,6 +128,18 @@ def around(image: Image, box: PlateBox) -> Image:
 
 def signs_of(surroundings: Image, box: PlateBox, sight: Sight) -> tuple[float, ...]:
     """By SIGNS. `surroundings`: as around() gives them."""
+    return with_lines(signs_without_lines(box, sight), surroundings)
+
+
+def with_lines(told: tuple[float, ...], surroundings: Image) -> tuple[float, ...]:
+    """All of SIGNS: those without lines, and the lines in the picture."""
+    place = SIGNS.index(LINES[0])
+    lines = (math.log(strength + NO_LINE) for strength in _lines(surroundings))
+    return (*told[:place], *lines, *told[place:])
+
+
+def signs_without_lines(box: PlateBox, sight: Sight) -> tuple[float, ...]:
+    """By SIGNS, without LINES."""
     text, places, regions = sight.text, sight.places, sight.regions
     gaps = [after - before for before, after in pairwise(places)]  # plain floats: they are few
     pitch = max(median(gaps), 1e-3)
@@ -128,7 +147,6 @@ def signs_of(surroundings: Image, box: PlateBox, sight: Sight) -> tuple[float, .
     widest = max(gaps) / pitch
     rare = math.log(weight(text, regions))
     aspect, count = aspect_of(box), float(len(text))
-    line, through = _lines(surroundings)
     us, eu, _, br = regions
     return (
         min(left, WIDE_GAP),
@@ -140,8 +158,6 @@ def signs_of(surroundings: Image, box: PlateBox, sight: Sight) -> tuple[float, .
         float(rare < math.log(2 * FLOOR)),
         count,
         aspect,
-        math.log(line + NO_LINE),
-        math.log(through + NO_LINE),
         _odds(box.confidence),
         aspect / count,
         min(count, FEW),
