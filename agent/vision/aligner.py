@@ -134,7 +134,7 @@ class AligningDetector:
                 enough.append(plate)
             else:
                 likely.append(replace(plate, confidence=proposal))
-        second = [plate for plate, _ in self._look(frame.image, likely, self._threshold)]
+        second = self._second_looks(frame.image, likely)
         found: list[PlateBox] = []
         for plate in sorted(enough + second, key=lambda plate: -plate.confidence):
             if not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
@@ -155,6 +155,13 @@ class AligningDetector:
         if not clear:
             return seen
         return [one for one in seen if one[1] >= DOUBTED or one[0].confidence >= UNLIKELY]
+
+    def _second_looks(self, image: Image, likely: Sequence[PlateBox]) -> list[PlateBox]:
+        """Plates. Beside a clear one, what is not half as wide must be clear itself."""
+        seen = [plate for plate, _ in self._look(image, likely, self._threshold)]
+        clear = [plate.box[2] for plate in seen if plate.confidence >= CLEAR]
+        least_px = SMALL * max(clear, default=0.0)
+        return [one for one in seen if one.confidence >= CLEAR or one.box[2] >= least_px]
 
     def _look(
         self, image: Image, proposals: Sequence[PlateBox], least: float = 0.0

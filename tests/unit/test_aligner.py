@@ -142,6 +142,34 @@ def test_beside_a_clear_plate_what_both_networks_doubt_gets_no_second_look(
     assert [len(crops) for crops in session.fed] == [2, second]
 
 
+class Centred:
+    """Sees a plate in the middle of every crop, the first as clear, the others with `chance`."""
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def run(self, output_names, input_feed):
+        count = len(input_feed["crop"])
+        corners = np.tile(np.float32([0.2, 0.25, 0.8, 0.25, 0.8, 0.75, 0.2, 0.75]), (count, 1))
+        chances = [(0.99, 0.1), *[(self.chance, 0.1)] * (count - 1)]
+        return [corners, np.array(chances, np.float32)]
+
+
+@pytest.mark.parametrize(
+    ("chance", "width", "found"),
+    [(0.8, 40, 1), (0.8, 60, 2), (0.95, 40, 2)],
+)
+def test_beside_a_clear_plate_a_small_one_must_be_clear_too(chance, width, found):
+    proposer = Proposer(upright(190, 95, 100, 45), upright(500, 300, width, 20))
+    plates = AligningDetector(proposer, Centred(chance)).find_plates(frame())
+    assert len(plates) == found
+
+
+def test_a_small_plate_alone_need_not_be_clear():
+    detector = AligningDetector(Proposer(upright(500, 300, 40, 20, 0.005)), Centred(0.8))
+    assert len(detector.find_plates(frame())) == 1
+
+
 def test_on_a_stream_a_known_plate_is_followed_without_a_look(monkeypatch):
     session, proposal = ScriptedSession(monkeypatch), upright(190, 95, 100, 60)
     detector = AligningDetector(Proposer(proposal), session)
