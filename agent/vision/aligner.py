@@ -25,12 +25,14 @@ INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
 DEFAULT_THRESHOLD = 0.55  # the manifest's is used where there is one
 EARLY = 0.08  # what is less likely at the first look gets no second
-# Beside a plate that the first look finds clear, what the proposer hardly saw and what is not half
-# as wide gets no look: it is none, or too far off to be read.
-CLEAR, FAINT, SMALL = 0.9, 0.05, 0.5
+# Beside a plate that the first look finds clear, what is not half as wide gets no look where the
+# proposer hardly saw it, or saw it faintly and it is too narrow to be read: it is none, or too far.
+CLEAR, SMALL = 0.9, 0.5
+HARDLY, FAINT, UNREADABLE_PX = 0.05, 0.2, 40
 # Beside such a plate, what both networks doubt gets no second look: below these, the proposer's
-# confidence and the first look's.
-DOUBTED, UNLIKELY = 0.1, 0.3
+# confidence and the first look's. Nor does a small one that the first look finds less likely than
+# not.
+DOUBTED, UNLIKELY, LIKELY = 0.1, 0.3, 0.5
 # Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's.
 # Either alone keeps more of what is no plate.
 PROPOSER_COUNTS = 0.5
@@ -150,11 +152,16 @@ class AligningDetector:
         seen = self._look(image, [one for one in proposals if one.confidence >= FAINT], EARLY)
         clear = [plate.box[2] for plate, _ in seen if plate.confidence >= CLEAR]
         least_px = SMALL * max(clear, default=0.0)
-        faint = [one for one in proposals if one.confidence < FAINT and one.box[2] >= least_px]
+        faint = [one for one in proposals if one.confidence < FAINT and _counts(one, least_px)]
         seen += self._look(image, faint, EARLY)
         if not clear:
             return seen
-        return [one for one in seen if one[1] >= DOUBTED or one[0].confidence >= UNLIKELY]
+        return [
+            (plate, proposal)
+            for plate, proposal in seen
+            if (plate.confidence >= UNLIKELY or proposal >= DOUBTED)
+            and (plate.confidence >= LIKELY or plate.box[2] >= least_px)
+        ]
 
     def _second_looks(self, image: Image, likely: Sequence[PlateBox]) -> list[PlateBox]:
         """Plates. Beside a clear one, what is not half as wide must be clear itself."""
@@ -183,6 +190,12 @@ class AligningDetector:
             if plate is not None:
                 looked.append((plate, proposal.confidence))
         return looked
+
+
+def _counts(faint: PlateBox, least_px: float) -> bool:
+    """Is it worth a look? `least_px`: wide, that is half of a clear plate beside it."""
+    width = faint.box[2]
+    return width >= least_px or (faint.confidence >= HARDLY and width >= UNREADABLE_PX)
 
 
 def both(proposer: float, aligner: float) -> float:

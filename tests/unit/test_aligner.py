@@ -13,6 +13,7 @@ from agent.vision.aligner import (
     DOUBTED,
     FAINT,
     FOLLOWED_FROM,
+    HARDLY,
     INPUT_HEIGHT_PX,
     INPUT_WIDTH_PX,
     AligningDetector,
@@ -46,8 +47,11 @@ class ScriptedSession:
     Keeps how often it was asked.
     """
 
-    def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):
+    def __init__(
+        self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE, right=None
+    ):
         self.chances = chances
+        self.right = right  # chance of what lies right of all that is else looked at
         self.closer = closer
         self.corners = corners
         self.fed = []
@@ -75,6 +79,12 @@ class ScriptedSession:
             )
             answers.append(((seen - [x0, y0]) / [x1 - x0, y1 - y0]).reshape(8))
         chances = (list(self.chances) * len(crops))[: len(crops)]
+        if self.right is not None:
+            places = (region[0] for region in self.regions[-len(crops) :])
+            chances = [
+                (self.right, 0.1) if x > 400 else one
+                for x, one in zip(places, chances, strict=True)
+            ]
         return [np.array(answers, np.float32), np.array(chances, np.float32)]
 
 
@@ -109,10 +119,11 @@ def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
 @pytest.mark.parametrize(
     ("chance", "confidence", "width", "looks"),
     [
-        (0.99, FAINT / 2, 16, [1, 1]),
-        (0.99, FAINT / 2, 60, [1, 1, 2]),  # it may be the next car's
+        (0.99, HARDLY / 2, 16, [1, 1]),
+        (0.99, HARDLY / 2, 60, [1, 1, 2]),  # it may be the next car's
+        (0.99, 2 * HARDLY, 16, [1, 1]),  # nobody could read it
         (0.99, 2 * FAINT, 16, [2, 2]),
-        (0.5, FAINT / 2, 16, [1, 1, 2]),  # none is clear: the other may be the plate
+        (0.5, HARDLY / 2, 16, [1, 1, 2]),  # none is clear: the other may be the plate
     ],
 )
 def test_beside_a_clear_plate_what_is_hardly_proposed_and_small_gets_no_look(
@@ -125,31 +136,40 @@ def test_beside_a_clear_plate_what_is_hardly_proposed_and_small_gets_no_look(
 
 
 @pytest.mark.parametrize(
-    ("chance", "other", "confidence", "second"),
+    ("chance", "other", "confidence", "looks"),
     [
-        (0.99, 0.3, 0.9 * DOUBTED, 1),
-        (0.99, 0.3, 2 * DOUBTED, 2),  # the proposer saw it
-        (0.99, 0.9, 0.9 * DOUBTED, 2),  # the first look did
-        (0.8, 0.3, 0.9 * DOUBTED, 2),  # none is clear
+        (0.99, 0.3, 0.9 * DOUBTED, [1, 1, 1]),
+        (0.99, 0.3, 1.5 * DOUBTED, [1, 1, 2]),  # the proposer saw it
+        (0.99, 0.9, 0.9 * DOUBTED, [1, 1, 2]),  # the first look did
+        (0.8, 0.3, 0.9 * DOUBTED, [1, 1, 2]),  # none is clear
     ],
 )
 def test_beside_a_clear_plate_what_both_networks_doubt_gets_no_second_look(
-    monkeypatch, chance, other, confidence, second
+    monkeypatch, chance, other, confidence, looks
 ):
-    session = ScriptedSession(monkeypatch, chances=((chance, 0.1), (other, 0.1)))
+    session = ScriptedSession(monkeypatch, chances=((chance, 0.1),), right=other)
     doubted = upright(500, 300, 60, 30, confidence)
     AligningDetector(Proposer(upright(190, 95, 90, 45), doubted), session).find_plates(frame())
-    assert [len(crops) for crops in session.fed] == [2, second]
+    assert [len(crops) for crops in session.fed] == looks
+
+
+@pytest.mark.parametrize(("confidence", "found"), [(HARDLY / 2, 1), (2 * HARDLY, 2)])
+def test_beside_a_large_clear_plate_what_can_be_read_is_looked_at_unless_it_is_hardly_proposed(
+    confidence, found
+):
+    proposer = Proposer(upright(190, 95, 200, 80), upright(500, 300, 50, 20, confidence))
+    assert len(AligningDetector(proposer, Centred(0.99)).find_plates(frame())) == found
 
 
 class Centred:
     """Sees a plate in the middle of every crop, the first as clear, the others with `chance`."""
 
     def __init__(self, chance):
-        self.chance = chance
+        self.chance, self.asked = chance, []
 
     def run(self, output_names, input_feed):
         count = len(input_feed["crop"])
+        self.asked.append(count)
         corners = np.tile(np.float32([0.2, 0.25, 0.8, 0.25, 0.8, 0.75, 0.2, 0.75]), (count, 1))
         chances = [(0.99, 0.1), *[(self.chance, 0.1)] * (count - 1)]
         return [corners, np.array(chances, np.float32)]
@@ -163,6 +183,19 @@ def test_beside_a_clear_plate_a_small_one_must_be_clear_too(chance, width, found
     proposer = Proposer(upright(190, 95, 100, 45), upright(500, 300, width, 20))
     plates = AligningDetector(proposer, Centred(chance)).find_plates(frame())
     assert len(plates) == found
+
+
+@pytest.mark.parametrize(
+    ("chance", "width", "second"),
+    [(0.4, 40, 1), (0.4, 60, 2), (0.6, 40, 2)],
+)
+def test_beside_a_clear_plate_a_small_one_that_is_likelier_none_gets_no_second_look(
+    chance, width, second
+):
+    session = Centred(chance)
+    proposer = Proposer(upright(190, 95, 100, 45), upright(500, 300, width, 20))
+    AligningDetector(proposer, session).find_plates(frame())
+    assert session.asked == [2, second]
 
 
 def test_a_small_plate_alone_need_not_be_clear():
