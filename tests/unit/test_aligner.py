@@ -10,7 +10,6 @@ import pytest
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
 from agent.vision.aligner import (
-    DOUBTED,
     FAINT,
     FOLLOWED_FROM,
     HARDLY,
@@ -138,10 +137,10 @@ def test_beside_a_clear_plate_what_is_hardly_proposed_and_small_gets_no_look(
 @pytest.mark.parametrize(
     ("chance", "other", "confidence", "looks"),
     [
-        (0.99, 0.3, 0.9 * DOUBTED, [1, 1, 1]),
-        (0.99, 0.3, 1.5 * DOUBTED, [1, 1, 2]),  # the proposer saw it
-        (0.99, 0.9, 0.9 * DOUBTED, [1, 1, 2]),  # the first look did
-        (0.8, 0.3, 0.9 * DOUBTED, [1, 1, 2]),  # none is clear
+        (0.99, 0.4, 0.9 * FAINT, [1, 1, 1]),
+        (0.99, 0.4, 1.5 * FAINT, [2, 2]),  # the proposer saw it
+        (0.99, 0.9, 0.9 * FAINT, [1, 1, 2]),  # the first look did
+        (0.8, 0.4, 0.9 * FAINT, [1, 1, 2]),  # none is clear
     ],
 )
 def test_beside_a_clear_plate_what_both_networks_doubt_gets_no_second_look(
