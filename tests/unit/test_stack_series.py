@@ -1,11 +1,9 @@
 """agent/vision/whole/stack_series.py: what texts may be left of a plate with stacked characters."""
 
-import math
-
 import pytest
 
 from agent.vision.syntax import REGIONS, formats, pattern
-from agent.vision.whole.stack_series import PERHAPS_US, may_lack_a_stack, no_stack
+from agent.vision.whole.stack_series import may_lack_a_stack, no_stack
 from models.training.render.formats import without_stack
 from models.training.render.syntax import tables
 
@@ -27,10 +25,12 @@ def test_a_pattern_of_no_listed_series_is_looked_at_again():
     assert may_lack_a_stack("9TSTST9A", US)
 
 
-def test_only_a_plate_that_may_be_a_us_one_is():
-    for share, asked in ((PERHAPS_US * 1.01, True), (PERHAPS_US * 0.99, False), (math.nan, True)):
-        assert may_lack_a_stack("P150198", (share, 1 - share, 0.0, 0.0)) is asked
-    assert REGIONS[0] == "us"
+def test_the_likeliest_regions_series_count():
+    """`AA999AA` is one of the US and of Europe, and none of the other two."""
+    for region in REGIONS:
+        likely = [0.9 if one == region else 0.03 for one in REGIONS]
+        assert may_lack_a_stack("8315217", likely)
+        assert may_lack_a_stack("TS123TS", likely) is (region in {"uk", "br"})
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,5 @@ def test_a_stack_is_left_out_or_taken_for_a_character(series, left):
 
 def test_each_stacked_series_of_the_tables_is_looked_for_however_it_is_read():
     for _, series, _ in tables()["stacked"]["series"]:
-        assert not without_stack(series) & no_stack(), series
+        for region in REGIONS:
+            assert not without_stack(series) & no_stack()[region], series

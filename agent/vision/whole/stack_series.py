@@ -12,21 +12,20 @@ from pathlib import Path
 
 from agent.vision.syntax import REGIONS, pattern
 
-US = REGIONS.index("us")
-PERHAPS_US = 0.02  # from here on: series with stacked characters are US ones
-
 
 def may_lack_a_stack(text: str, regions: Sequence[float]) -> bool:
-    """Might `text` be what is left of a US plate with stacked characters? `regions`: chance 0–1 of
-    each of syntax.REGIONS; a NaN is no reason not to look.
+    """Might `text` be what is left of a plate with stacked characters? `regions`: chance 0–1 of
+    each of syntax.REGIONS, of which the likeliest counts.
     """
-    return not regions[US] < PERHAPS_US and pattern(text) not in no_stack()
+    likeliest = max(zip(regions, REGIONS, strict=True))[1]
+    return pattern(text) not in no_stack()[likeliest]
 
 
 @cache
-def no_stack() -> frozenset[str]:
-    """no_stack.json: the listed US patterns that are read off no plate with stacked characters
-    (`python -m models.training.render.formats`).
+def no_stack() -> dict[str, frozenset[str]]:
+    """no_stack.json: of each region the listed patterns that no plate with stacked characters is
+    read as (`python -m models.training.render.formats`).
     """
     file = Path(__file__).with_name("no_stack.json")
-    return frozenset(json.loads(file.read_text(encoding="ascii")))
+    known: dict[str, list[str]] = json.loads(file.read_text(encoding="ascii"))
+    return {region: frozenset(patterns) for region, patterns in known.items()}

@@ -1,6 +1,6 @@
 """Writes agent/vision/formats.json: how likely each pattern of letters and digits is in each
-region, from the tables that the training draws from; and agent/vision/whole/no_stack.json: the US
-patterns of which no stacked characters can have been left out.
+region, from the tables that the training draws from; and agent/vision/whole/no_stack.json: those
+patterns of each region of which no stacked characters can have been left out.
 
 python -m models.training.render.formats
 """
@@ -62,10 +62,11 @@ def without_stack(series: str) -> set[str]:
     return {pattern for read in product(*places) for pattern in patterns("".join(read))}
 
 
-def no_stack() -> list[str]:
-    """The listed US patterns that none of the series with stacked characters is ever read as."""
+def no_stack() -> dict[str, list[str]]:
+    """Region → its listed patterns that none of the series with stacked characters is read as."""
     stacked = (spelt for _, spelt, _ in tables()["stacked"]["series"])
-    return sorted(set(shares()["us"]).difference(*map(without_stack, stacked)))
+    read = set().union(*map(without_stack, stacked))
+    return {region: sorted(set(listed) - read) for region, listed in shares().items()}
 
 
 def files() -> dict[Path, str]:
