@@ -137,6 +137,7 @@ class TestLikeness:
             ({"fits": True, "width": 151.0}, False),
             ({"fits": False, "width": 100.0}, False),
             ({"fits": True, "covers": False}, False),
+            ({"fits": False, "covers": True}, False),
         ],
     )
     def test_out_of_sight_for_longer_another_text_must_stand_there(self, text, changes, stands):

@@ -109,6 +109,26 @@ def test_a_like_number_that_comes_beside_the_place_of_one_long_gone_is_not_voted
     assert sorted(map(sorted, voted)) == [["TST0042"], ["TST0043"]]
 
 
+@pytest.mark.parametrize("rate", [5, 10])
+@pytest.mark.parametrize("unseen_s", [2.4, 4.0])
+@pytest.mark.parametrize("speed", [-250.0, 0.0, 250.0])
+def test_a_like_number_where_one_that_drove_on_was_seen_last_is_not_voted_with_it(
+    rate, unseen_s, speed
+):
+    """The one drove behind something: it does not stand where it was seen last."""
+
+    def scene(at):
+        if at <= 2.0:
+            return [read("TST0042", 600.0 - 250.0 * (2.0 - at), 300.0, confidence=0.8)]
+        since = at - 2.0 - unseen_s
+        x = 600.0 + speed * since
+        return [read("TST0043", x, 300.0, confidence=0.99)] if since >= 0 else []
+
+    found = run(scene, rate=rate, seconds=3.2 + unseen_s)
+    voted = [{one.text.value for one in track.reads} for _, track in found]
+    assert sorted(map(sorted, voted)) == [["TST0042"], ["TST0043"]]
+
+
 def test_the_next_car_is_another_one_even_if_its_first_reads_are_bad():
     def scene(at):
         if at < 20:

@@ -41,7 +41,7 @@ def likeness(
     if related is Relation.SAME and in_reach:
         return 2.0 + near
     if _two_vehicles(one, read, related, unseen_s) or (
-        unseen_s > gap_s and related is not Relation.UNKNOWN and not _stood(motion, box)
+        unseen_s > gap_s and related is not Relation.UNKNOWN and not (fits and _stood(motion, box))
     ):
         return 0.0
     if (
@@ -55,7 +55,8 @@ def likeness(
 
 def _stood(motion: Motion, box: Box) -> bool:
     """Is it in the place, and of the size, of what was seen last? What is nearer than that, or
-    beside it, and reads a little otherwise, is the next car of a fleet.
+    beside it, and reads a little otherwise, is the next car of a fleet; so it is in the very place
+    of one that drove on.
     """
     return motion.covers(box) and grown(box, motion.box, SAME_SIZE)
 
