@@ -214,12 +214,14 @@ class Delivery:
         """Brokers of these recipients have a new connection. They kept no receipt meanwhile."""
         if not joined:
             return
-        waiting = [one for one in self._agenda if self._agenda.waits(one)]
-        for read_id in waiting:
+        now_s, waiting = self._clock.monotonic_s(), self._agenda.waiting()
+        for read_id, due_s in waiting.items():
             known = self._known.get(read_id)
-            sooner_s = self._ledger.sooner_s(read_id, len(waiting))
-            if sooner_s is not None and (known is None or known[1].recipient in joined):
-                self._put(read_id, self._clock.monotonic_s() + sooner_s)
+            soon_s = self._ledger.soon_s(read_id, len(waiting))
+            if soon_s is None or now_s + soon_s >= due_s:
+                continue
+            if known is None or known[1].recipient in joined:
+                self._put(read_id, now_s + soon_s)
 
     def _put(self, read_id: str, due_s: float) -> None:
         """Due then, in the lane of its recipient; a suspect among the suspects."""

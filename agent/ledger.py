@@ -150,14 +150,13 @@ class Ledger:
         # since: do not wait for it.
         return left_s if 0 <= left_s <= LONGEST_WAIT_S else 0.0
 
-    def sooner_s(self, read_id: str, reads: int) -> float | None:
-        """On a new connection, beside so many reads: in how many seconds it is due; None: as it
-        was. Only what a broker has taken is due sooner, and never what no broker takes.
+    def soon_s(self, read_id: str, reads: int) -> float | None:
+        """On a new connection, beside so many reads: within how many seconds it is due; None: as
+        it was. Only what a broker has taken is due sooner, and never what no broker takes.
         """
         if read_id in self._told or not self._attempts.tries(read_id):
             return None
-        wait_s, sooner_s = self.wait_s(read_id), anew_s(self._jitter(), reads)
-        return sooner_s if wait_s is not None and sooner_s < wait_s else None
+        return anew_s(self._jitter(), reads)
 
     def book(self, outcome: Outcome) -> float:
         """Take in what became of a read; in how many seconds it is due again."""

@@ -53,8 +53,10 @@ def test_parked_and_dropped_are_never_due_and_only_the_one_is_known(agenda):
     agenda.drop("b")
     assert given(agenda, 9.0) == []
     assert (list(agenda), len(agenda), "a" in agenda, "b" in agenda) == (["a"], 1, True, False)
+    assert agenda.waiting() == {}
     agenda.put("a", "", 1.0)
     assert given(agenda, 1.0) == ["a"]
+    assert agenda.waiting() == {"a": 1.0}
 
 
 def test_a_lane_that_closes_meanwhile_is_passed_over(agenda):

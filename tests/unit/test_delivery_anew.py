@@ -3,6 +3,7 @@ published again soon (P8).
 """
 
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -60,6 +61,23 @@ class TestWithoutAReceipt:
         world.publisher.connects = {POLICE}
         world.run()
         assert after(world, 2) == 10
+
+    def test_another_connection_meanwhile_does_not_put_it_off(self, world) -> None:
+        """As where a policy has two brokers, and one comes and goes."""
+        world.publisher.connects = {POLICE}
+        world.run()
+        world.publisher.connects = {POLICE}
+        assert after(world, FIRST_S - 1) == 9
+        assert after(world, 1) == 10
+
+    @pytest.mark.parametrize("days", [-2, 2])
+    def test_whatever_was_done_to_the_clock_meanwhile(self, world, days) -> None:
+        """A camera without a battery for its clock starts with an old time, and is set later."""
+        world.clock.utc += timedelta(days=days)
+        world.publisher.connects = {POLICE}
+        world.run()
+        assert after(world, FIRST_S - 0.1) == 9
+        assert after(world, 0.1) == 10
 
     def test_its_back_off_goes_on_afterwards(self, world) -> None:
         world.publisher.connects = {POLICE}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterator
 
+_Entry = tuple[float, int, str]  # when it is due, the number of the entry, the name
+
 
 class Agenda:
     """Names in lanes; each is due at a second of the monotonic clock, or parked: known, and never
@@ -19,8 +21,8 @@ class Agenda:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, int] = {}  # name → number of the entry that counts; 0: parked
-        self._lanes: dict[str, list[tuple[float, int, str]]] = {}
+        self._entries: dict[str, _Entry | None] = {}  # by name, the one that counts; None: parked
+        self._lanes: dict[str, list[_Entry]] = {}
         self._made = 0
 
     def __len__(self) -> int:
@@ -32,19 +34,19 @@ class Agenda:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
-    def waits(self, name: str) -> bool:
-        """Known, and not parked."""
-        return self._entries.get(name, 0) > 0
+    def waiting(self) -> dict[str, float]:
+        """When each is due that is not parked."""
+        return {name: entry[0] for name, entry in self._entries.items() if entry}
 
     def put(self, name: str, lane: str, due_s: float) -> None:
         """Due then, in that lane; what was said of this name before counts no more."""
         self._made += 1
-        self._entries[name] = self._made
-        heappush(self._lanes.setdefault(lane, []), (due_s, self._made, name))
+        self._entries[name] = entry = due_s, self._made, name
+        heappush(self._lanes.setdefault(lane, []), entry)
 
     def park(self, name: str) -> None:
         """Known, and not due until `put` says so."""
-        self._entries[name] = 0
+        self._entries[name] = None
 
     def drop(self, name: str) -> None:
         """Known no more."""
@@ -56,7 +58,7 @@ class Agenda:
 
         What the caller neither puts anew nor parks stays due.
         """
-        given: list[tuple[str, tuple[float, int, str]]] = []
+        given: list[tuple[str, _Entry]] = []
         try:
             while (lane := self._next(now_s, closed)) is not None:
                 given.append((lane, heappop(self._lanes[lane])))
@@ -67,11 +69,11 @@ class Agenda:
 
     def _next(self, now_s: float, closed: Container[str]) -> str | None:
         """The lane whose first entry has been due the longest."""
-        first: tuple[float, int, str] | None = None
+        first: _Entry | None = None
         found = None
         for lane in list(self._lanes):
             heap = self._lanes[lane]
-            while heap and self._entries.get(heap[0][2]) != heap[0][1]:
+            while heap and self._entries.get(heap[0][2]) is not heap[0]:
                 heappop(heap)  # superseded
             if not heap:
                 del self._lanes[lane]
