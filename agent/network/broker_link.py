@@ -122,7 +122,8 @@ class BrokerLink:
         self._posts: dict[int, Post] = {}  # by the driver's ticket
         self._post_answers: list[PostAnswer] = []
         self._collected: deque[bytes] = deque(maxlen=MAX_ANSWERS_WAITING)
-        self._listens, self._may_listen = "", True  # to the collector: "", "asked", "granted"
+        self._listens = ""  # to the collector: "", "asked", "granted"
+        self._may_listen: bool | None = None  # does the broker let us? None: it is not known
         self._owed_s: float | None = None  # since when a read that the broker took has no receipt
         self._silence_s, self._renewed = SILENCE_S, False
         self._flights: dict[int, Flight] = {}  # by the driver's ticket
@@ -198,6 +199,8 @@ class BrokerLink:
             driver.subscribe(self._receipts_topic, _ANSWERS_QOS)
             what = f"let us read {self._receipts_topic}"
             self._until(driver, Subscribed, what, self._limits.answer_timeout_s)
+            if self._may_listen:  # what the collector says until the next checkpoint counts
+                self._listen()
 
     def publish(self, recipient: str, read_id: str, wire: bytes, expires_in_s: int) -> None:
         """Send a read, or as soon as the broker has answered others; `take_answers` tells more.
@@ -284,7 +287,9 @@ class BrokerLink:
             raise
 
     def _ended(self, event: Disconnected | Refused) -> NetworkError:
-        if self._listens == "asked":
+        if self._listens == "asked" and self._may_listen:
+            self._may_listen = None  # it let us before: asked again once it takes a checkpoint
+        elif self._listens == "asked":
             # RabbitMQ ends a connection for a topic that it does not let one read. Reads come first
             self._may_listen = False
             what = f"did not let us read {self._collected_topic}: {event.words}"
@@ -318,7 +323,7 @@ class BrokerLink:
         if isinstance(event, Acknowledged):
             self._take_answer(event)
         if isinstance(event, Subscribed) and event.topic == self._collected_topic:
-            self._listens = "granted"
+            self._listens, self._may_listen = "granted", True
         if not isinstance(event, Received):
             return
         receipt = event.untrusted_payload
@@ -347,10 +352,14 @@ class BrokerLink:
         refusal = f"did not take a {about}: {event.words}" if event.refused else ""
         self._post_answers.append(PostAnswer(self.broker.id, refusal, about))
         taken = about is Post.CHECKPOINT and not event.refused
-        if taken and not self._listens and self._may_listen:
+        if taken and not self._listens and self._may_listen is not False:
             # only where checkpoints are taken: an older access list knows neither topic
-            self._listens = "asked"
-            self._required().subscribe(self._collected_topic, _ANSWERS_QOS)
+            self._listen()
+
+    def _listen(self) -> None:
+        """To the city's collector."""
+        self._listens = "asked"
+        self._required().subscribe(self._collected_topic, _ANSWERS_QOS)
 
     def _required(self) -> Driver:
         if self._driver is None:

@@ -55,23 +55,31 @@ class CheckpointPost:
         self._refusals, self._clock, self._jitter = refusals, clock, jitter
         self._due_s = clock.monotonic_s() + FIRST_WAIT_S
         self._posted_s = -TRY_AGAIN_S
+        self._publisher: Publisher | None = None
         self._changed, self._since_s = 0, clock.monotonic_s()
 
     def turn(self, publisher: Publisher) -> None:
         """Take what came, and post what is due. Raises StorageError."""
         now_s = self._clock.monotonic_s()
+        if publisher is not self._publisher:
+            # Its connections do not listen to the collector before a checkpoint is taken on them.
+            self._publisher = publisher
+            self._due_s = min(self._due_s, self._soon_s(now_s + FIRST_WAIT_S))
         for answer in publisher.post_answers():
             self._book(answer, now_s)
         for untrusted in publisher.untrusted_answers():
             if self._take(untrusted, now_s):
                 # the city has said since when it wants a proof
-                self._due_s = min(self._due_s, max(now_s, self._posted_s + TRY_AGAIN_S))
+                self._due_s = min(self._due_s, self._soon_s(now_s))
         if now_s < self._due_s:
             return
         messages = [message for log in self._logs.values() if (message := self._message(log))]
         if [message for message in messages if publisher.post(message)]:
             self._posted_s = now_s
         self._due_s = now_s + TRY_AGAIN_S * (1 + self._jitter())
+
+    def _soon_s(self, wanted_s: float) -> float:
+        return max(wanted_s, self._posted_s + TRY_AGAIN_S)
 
     def _book(self, answer: PostAnswer, now_s: float) -> None:
         """Taken, or refused by a broker that will not take the next one sooner."""

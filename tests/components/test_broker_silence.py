@@ -1,5 +1,6 @@
 """A broker that has lost a camera's subscription says nothing: after a silence the camera
-subscribes anew, and what has no receipt is sent again soon (P8).
+subscribes anew, and what has no receipt is sent again soon (P8). With a connection all
+subscriptions go: on the next one the camera listens to the city's collector as before (P7).
 """
 
 import time
@@ -124,3 +125,62 @@ def test_the_collectors_answers_are_asked_for_again_too(fake, sender):
     answers = []
     went_on(sender, LONG_S, lambda _heard: answers.extend(sender.untrusted_answers()) or answers)
     assert answers == [b"answer"]
+
+
+def ended(fake, sender, connects):
+    """The broker ends the connection; the camera comes back, and its so manieth one holds."""
+    fake.hang_up()
+    went_on(sender, LONG_S, lambda _heard: len(fake.connects) >= connects)
+    went_on(sender, 1.5)
+    assert len(fake.connects) == connects
+
+
+def listening(fake, sender):
+    """A checkpoint is taken, and the camera asks for what the collector says."""
+    assert sender.post(b"checkpoint")
+    went_on(sender, LONG_S, lambda _heard: COLLECTED in subscriptions(fake))
+    went_on(sender, 0.1)
+
+
+def test_the_collector_is_listened_to_on_the_next_connection_without_another_checkpoint(
+    fake, sender
+):
+    """It answers once a day; a camera that posts six hours later would not hear it."""
+    listening(fake, sender)
+    for connects in (2, 3):
+        ended(fake, sender, connects)
+        assert subscriptions(fake) == {RECEIPTS: 0, COLLECTED: 0}
+
+
+def test_it_is_not_asked_for_before_a_checkpoint_was_taken(fake, sender):
+    ended(fake, sender, 2)
+    assert subscriptions(fake) == {RECEIPTS: 0}
+
+
+def test_a_broker_that_hangs_up_on_whoever_asks_for_it_keeps_the_next_connection(fake, sender):
+    """Its access list is another one since. Reads come first."""
+    listening(fake, sender)
+    fake.unreadable = COLLECTED
+    ended(fake, sender, 3)
+    assert (subscriptions(fake), sender.troubles()) == ({RECEIPTS: 0}, [])
+
+
+def test_a_connection_that_ends_as_it_is_asked_for_does_not_end_the_asking(fake, sender):
+    listening(fake, sender)
+    fake.unreadable = COLLECTED
+    ended(fake, sender, 3)
+    fake.unreadable = ""
+    listening(fake, sender)
+    ended(fake, sender, 4)
+    assert subscriptions(fake) == {RECEIPTS: 0, COLLECTED: 0}
+
+
+def test_where_it_was_never_granted_it_is_asked_for_once(fake, sender):
+    fake.unreadable = COLLECTED
+    assert sender.post(b"checkpoint")
+    went_on(sender, LONG_S, lambda _heard: len(fake.connects) == 2)
+    fake.unreadable = ""
+    went_on(sender, 1.5)
+    assert sender.post(b"checkpoint")
+    went_on(sender, 0.5)
+    assert (len(fake.connects), subscriptions(fake)) == (2, {RECEIPTS: 0})

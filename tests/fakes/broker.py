@@ -34,7 +34,8 @@ class FakeBroker(HostileBroker):
     `grants`: of the CONNACK, by property. `farewell`: ends the next connection that publishes, with
     that reason and these words.
 
-    `binds`: lets in this client id alone, as RabbitMQ does that of a certificate.
+    `binds`: lets in this client id alone, as RabbitMQ does that of a certificate. `unreadable`: a
+    topic; whoever subscribes to it is hung up on.
     """
 
     def __init__(
@@ -56,7 +57,8 @@ class FakeBroker(HostileBroker):
         self.connects: list[bytes] = []
         self.published: list[tuple[str, bytes, bytes]] = []  # topic, properties, payload
         self.sessions: dict[str, Kept] = defaultdict(Kept)
-        self.acknowledge = True
+        self.acknowledge, self.unreadable = True, ""
+        self._over = 0  # so many connections, the first ones
         self._changed = threading.Lock()
         self._grants = b"".join(
             bytes([number]) + struct.pack(form, value)
@@ -82,10 +84,15 @@ class FakeBroker(HostileBroker):
             for session in self.sessions.values():
                 session.topics.clear()
 
+    def hang_up(self) -> None:
+        """On everybody who is there; their subscriptions go with the connection."""
+        self.lose_subscriptions()
+        self._over = self.clients
+
     def _listen(self, client) -> None:
         client.settimeout(0.02)
-        received, session = bytearray(), None
-        while not self.stopping.is_set():
+        received, session, number = bytearray(), None, self.clients
+        while not self.stopping.is_set() and self._over < number:
             try:
                 data = client.recv(65_536)
             except TimeoutError:
@@ -132,6 +139,8 @@ class FakeBroker(HostileBroker):
             properties, at = _number(body, 2)
             (size,) = struct.unpack_from("!H", body, at + properties)
             rest = body[at + properties + 2 :]
+            if rest[:size].decode() == self.unreadable:
+                return False
             qos = rest[size] & 3
             with self._changed:
                 session.topics[rest[:size].decode()] = qos

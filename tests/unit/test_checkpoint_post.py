@@ -90,6 +90,20 @@ def test_without_a_broker_it_is_tried_again(world) -> None:
     assert world.after(TRY_AGAIN_S) == 2
 
 
+def test_over_a_new_publisher_a_minute_later_and_not_twice_in_ten(world) -> None:
+    """Its connections listen to the collector once a checkpoint was taken on them."""
+    assert world.after(FIRST_WAIT_S) == 2
+    world.publisher = FakePublisher()
+    assert world.after(0) == 0
+    assert world.after(FIRST_WAIT_S) == 0
+    assert world.after(TRY_AGAIN_S - FIRST_WAIT_S) == 2
+    world.after(2 * TRY_AGAIN_S)
+    world.publisher = FakePublisher()
+    assert world.after(0) == 0
+    assert world.after(FIRST_WAIT_S - 1) == 0
+    assert world.after(1) == 2
+
+
 def test_a_broker_that_does_not_take_them_is_told_once(world) -> None:
     """As one whose access list is older than these topics."""
     world.publisher.takes_checkpoints = False
