@@ -38,7 +38,7 @@ class Cause:
 
     Angles in degrees, both ways; `width_px`: of the plate seen from the front; `blur_px`: standard
     deviation. `own_paint`: the bodywork around it has the colour of its ground, so that no edge
-    shows. `cut`: a part lies outside the frame.
+    shows. `slashed`: there is a zero with a slash through it. `cut`: a part lies outside the frame.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Cause:
     own_paint: bool = False
     rows: int = 1
     stacked: bool = False
+    slashed: bool = False
     cut: bool = False
 
 
@@ -66,6 +67,7 @@ CAUSES = (
     Cause("defocus 2 px", blur_px=2.0),
     Cause("two rows", rows=2, width_px=80),
     Cause("stacked", stacked=True),
+    Cause("slashed zero", slashed=True),
     Cause("50 px", width_px=50),
     Cause("cut", cut=True),
 )
@@ -97,14 +99,7 @@ def scenes(cause: Cause, count: int, seed: int) -> Iterator[Scene]:
 
 def one_scene(rng: Generator, cause: Cause) -> Scene:
     """One plate on bodywork, photographed."""
-    drawn = draw_plate(
-        rng,
-        region="us" if cause.stacked else None,
-        channels=1,
-        rows=cause.rows,
-        light_on_dark=cause.light_on_dark,
-        stacked=cause.stacked,
-    )
+    drawn = plate_of(rng, cause)
     shot = shot_of(rng, cause)
     picture = np.clip(drawn.picture[:, :, 0], 0, 1)
     height, width = picture.shape
@@ -119,6 +114,22 @@ def one_scene(rng: Generator, cause: Cause) -> Scene:
     plate = PlateBox(box, points, 1.0, rows=cause.rows)
     frame = Frame(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), NOW, 0)
     return Scene(frame, plate, seen_of(drawn, width, shown))
+
+
+def plate_of(rng: Generator, cause: Cause) -> DrawnPlate:
+    """The cause's plate, seen from the front."""
+    while True:
+        drawn = draw_plate(
+            rng,
+            region="us" if cause.stacked else None,
+            channels=1,
+            rows=cause.rows,
+            light_on_dark=cause.light_on_dark,
+            stacked=cause.stacked,
+            slashed=1.0 if cause.slashed else None,
+        )
+        if not cause.slashed or "0" in drawn.text:
+            return drawn
 
 
 def shot_of(rng: Generator, cause: Cause) -> Shot:

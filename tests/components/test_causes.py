@@ -16,6 +16,7 @@ from bench import causes as bench_causes
 from bench.cause_frames import CAUSES, HEIGHT_PX, WIDTH_PX, Cause, scenes
 from bench.causes import measure
 from models.training.polarity import light_on_dark
+from models.training.render.glyphs import AlteredFace
 from tests.support.judging import read
 
 BY_NAME = {cause.name: cause for cause in CAUSES}
@@ -64,6 +65,15 @@ def test_polarity_is_what_its_name_says():
             x, y, width, height = (int(v) for v in scene.box)
             told.append(light_on_dark(scene.frame.image[y : y + height, x : x + width]) == dark)
         assert sum(told) >= 10
+
+
+def test_a_slashed_zero_is_a_zero_with_more_ink(monkeypatch):
+    drawn = list(scenes(BY_NAME["slashed zero"], 5, 2))
+    assert all("0" in scene.text for scene in drawn)
+    monkeypatch.setattr(AlteredFace, "mask", lambda self, *of: self._face.mask(*of))
+    for slashed, plain in zip(drawn, scenes(BY_NAME["slashed zero"], 5, 2), strict=True):
+        assert slashed.text == plain.text
+        assert not np.array_equal(slashed.frame.image, plain.frame.image)
 
 
 def test_a_steeper_yaw_leaves_less_width_at_the_same_height():

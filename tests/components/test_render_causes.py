@@ -18,7 +18,7 @@ from models.training.recognizer.samples import PooledPlate, cut_off, varied
 from models.training.render import emblems, roadside
 from models.training.render.canvas import colour_of
 from models.training.render.degrade import Crop
-from models.training.render.glyphs import AlteredFace, StrokeFace, altered
+from models.training.render.glyphs import AlteredFace, Slash, StrokeFace, altered
 from models.training.render.plates import colours, draw_plate, render_plate, split_rows
 from models.training.render.pose import Pose, draw_pose, projected
 from models.training.render.syntax import REGIONS, Draft, draw_stacked, tables
@@ -231,20 +231,41 @@ def test_one_drawn_plate_in_25_is_cut(monkeypatch):
 def test_a_mark_changes_the_letter_and_stays_in_its_box(letter, mark):
     face = StrokeFace(np.random.default_rng(3))
     plain = face.mask(letter, 30, 60)
-    changed = AlteredFace(face, {letter: mark}, slashed=False, footed=False).mask(letter, 30, 60)
+    changed = AlteredFace(face, {letter: mark}, slash=None, footed=False).mask(letter, 30, 60)
     assert changed.shape == plain.shape
     assert (changed != plain).any()
-    other = AlteredFace(face, {letter: mark}, slashed=False, footed=False)
+    other = AlteredFace(face, {letter: mark}, slash=None, footed=False)
     assert (other.mask("E", 30, 60) == face.mask("E", 30, 60)).all()
 
 
 def test_a_zero_may_be_slashed_and_an_i_may_have_feet():
     face = StrokeFace(np.random.default_rng(3))
-    odd = AlteredFace(face, {}, slashed=True, footed=True)
+    odd = AlteredFace(face, {}, slash=Slash(0.12), footed=True)
     assert odd.mask("0", 30, 60)[24:36, 12:18].max() == 255
     assert face.mask("0", 30, 60)[24:36, 12:18].max() == 0
     assert odd.mask("I", 30, 60)[0].min() == 255
     assert odd.proportion("I") > 0.5 * face.proportion("H")
+
+
+def test_slashes_that_are_asked_for_are_of_any_kind_and_as_often_as_asked():
+    rng = np.random.default_rng(4)
+    for asked, least, most, kinds in ((None, 20, 100, 1), (0.5, 400, 600, 100), (0.0, 0, 0, 0)):
+        faces = [altered(rng, StrokeFace(rng), "us", asked) for _ in range(1000)]
+        slashes = [face._slash for face in faces if isinstance(face, AlteredFace) and face._slash]
+        assert least <= len(slashes) <= most
+        assert min(len(set(slashes)), 100) == kinds
+
+
+def test_a_slash_is_as_long_and_as_thick_as_it_says():
+    face = StrokeFace(np.random.default_rng(3))
+    plain = face.mask("0", 30, 60) > 127
+
+    def ink(slash):
+        return (AlteredFace(face, {}, slash=slash, footed=False).mask("0", 30, 60) > 127) & ~plain
+
+    short, long, thick = (ink(Slash(*sizes)) for sizes in ((0.3,), (0.04,), (0.04, 0.1)))
+    assert 0 < short.sum() <= long.sum() < thick.sum()
+    assert not short[:15].any()
 
 
 def test_marks_are_drawn_on_european_plates_only():

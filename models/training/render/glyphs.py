@@ -3,6 +3,7 @@ embossed plates.
 """
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -131,15 +132,25 @@ class StrokeFace:
         return mask
 
 
+@dataclass(frozen=True, slots=True)
+class Slash:
+    """`inset`: share of the character's sides left free; `thick`: share of its height."""
+
+    inset: float
+    thick: float = 0.07
+
+
 class AlteredFace:
     """Another face with what some issuers do to single characters: a slash through the zero, feet
     under the I, marks above or through letters, which are read without them.
     """
 
-    def __init__(self, face: Face, marks: dict[str, str], *, slashed: bool, footed: bool) -> None:
-        """`marks`: letter → "dots", "ring", "tilde" or "stroke"."""
+    def __init__(
+        self, face: Face, marks: dict[str, str], *, slash: Slash | None, footed: bool
+    ) -> None:
+        """`marks`: letter → "dots", "ring", "tilde" or "stroke"; `slash`: through the zero."""
         self._face, self._marks = face, marks
-        self._slashed, self._footed = slashed, footed
+        self._slash, self._footed = slash, footed
 
     def proportion(self, character: str) -> float:
         own = self._face.proportion(character)
@@ -151,12 +162,11 @@ class AlteredFace:
     def mask(self, character: str, width_px: int, height_px: int) -> Mask:
         if self._is_footed(character):
             return footed(width_px, height_px)
-        if self._slashed and character == "0":
-            mask = self._face.mask(character, width_px, height_px)
-            return crossed(mask, 0.12)
+        if self._slash and character == "0":
+            return crossed(self._face.mask(character, width_px, height_px), self._slash)
         mark = self._marks.get(character)
         if mark == "stroke":
-            return crossed(self._face.mask(character, width_px, height_px), 0.0)
+            return crossed(self._face.mask(character, width_px, height_px), Slash(0.0))
         if mark and height_px >= 16:
             return marked(self._face, character, mark, width_px, height_px)
         return self._face.mask(character, width_px, height_px)
@@ -172,12 +182,12 @@ def footed(width_px: int, height_px: int) -> Mask:
     return mask
 
 
-def crossed(mask: Mask, inset: float) -> Mask:
-    """A slash from the lower left to the upper right; `inset`: share of the sides left free."""
+def crossed(mask: Mask, slash: Slash) -> Mask:
+    """A character with a slash from the lower left to the upper right."""
     out = mask.copy()
     height, width = out.shape
-    x, y = round(width * inset), round(height * inset)
-    thick = max(1, round(height * 0.07))
+    x, y = round(width * slash.inset), round(height * slash.inset)
+    thick = max(1, round(height * slash.thick))
     cv2.line(out, (x, height - 1 - y), (width - 1 - x, y), 255, thick, cv2.LINE_AA)
     return out
 
@@ -210,12 +220,17 @@ def marked(face: Face, letter: str, mark: str, width_px: int, height_px: int) ->
 
 MARKS = {"A": ("dots", "ring"), "O": ("dots", "dots", "stroke"), "U": ("dots",), "N": ("tilde",)}
 SLASHED, FOOTED = 0.06, 0.08
+SLASH = Slash(0.12)
+INSETS, THICKNESSES = (0.04, 0.3), (0.05, 0.1)  # of slashes where they are asked for
 MARKED = {"eu": 0.12, "us": 0.0, "uk": 0.0, "br": 0.0}
 
 
-def altered(rng: Generator, face: Face, region: str) -> Face:
-    """The face, sometimes with single characters of another kind."""
-    slashed, feet = rng.random() < SLASHED, rng.random() < FOOTED
+def altered(rng: Generator, face: Face, region: str, slashed: float | None = None) -> Face:
+    """The face, sometimes with single characters of another kind. `slashed`: the share of faces
+    with slashes of any kind through their zero; None: the usual share, and slash.
+    """
+    has_slash = rng.random() < (SLASHED if slashed is None else slashed)
+    feet = rng.random() < FOOTED
     marks = {}
     if rng.random() < MARKED[region]:
         marks = {
@@ -223,9 +238,12 @@ def altered(rng: Generator, face: Face, region: str) -> Face:
             for letter, kinds in MARKS.items()
             if rng.random() < 0.6
         }
-    if not (slashed or feet or marks):
+    if not (has_slash or feet or marks):
         return face
-    return AlteredFace(face, marks, slashed=slashed, footed=feet)
+    slash = SLASH
+    if slashed is not None:
+        slash = Slash(float(rng.uniform(*INSETS)), float(rng.uniform(*THICKNESSES)))
+    return AlteredFace(face, marks, slash=slash if has_slash else None, footed=feet)
 
 
 def cut(font: ImageFont.FreeTypeFont, character: str) -> Mask | None:

@@ -32,7 +32,8 @@ def characters(
     height = picture.shape[0]
     tall = max(8, round(height * rng.uniform(*table["text_height"])))
     top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
-    face = altered(rng, draw_face(rng, table["fonts"], table["strokes"]), region)
+    face = draw_face(rng, table["fonts"], table["strokes"])
+    face = altered(rng, face, region, table.get("slashed"))
     kind = emblems.emblem_kind(rng, region)
     separator = rng.uniform(*table["separator"]) + (
         rng.uniform(0.2, 0.7) if kind in emblems.AS_HIGH_AS_TEXT else 0.0

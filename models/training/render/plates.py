@@ -100,8 +100,11 @@ def draw_plate(
     light_on_dark: bool | None = None,
     stacked: bool | None = None,
     tall: bool = False,
+    slashed: float | None = None,
 ) -> DrawnPlate:
-    """A plate as floats; one channel is about twice as fast. `tall`: three stacked characters."""
+    """A plate as floats; one channel is about twice as fast. `tall`: three stacked characters;
+    `slashed`: as glyphs.altered, for plates of one row.
+    """
     region = region or draw_region(rng)
     if region not in REGIONS:
         message = f"unknown region {region!r}: choose one of {', '.join(REGIONS)}"
@@ -118,6 +121,8 @@ def draw_plate(
         return two_rows(rng, region, draft, channels, light_on_dark=light_on_dark)
     table = tables()[region]
     picture, ink = ground(rng, region, channels, table["aspect"], light_on_dark=light_on_dark)
+    if slashed is not None:
+        table = table | {"slashed": slashed}
     left, right = bands(picture, rng, table, ink)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
