@@ -11,6 +11,8 @@ import pytest
 
 from agent.errors import ModelError
 from agent.vision import models
+from agent.vision.whole import plain_signs
+from models.training import manifest
 
 SHIPPED = Path(__file__).parents[2] / "models"
 
@@ -187,3 +189,17 @@ def test_wholeness_was_trained_on_the_features_of_the_recogniser_beside_it():
     assert f"on the features of recognizer.onnx {digest}" in listed["wholeness"].training_command, (
         "train wholeness again: models/wholeness.md"
     )
+
+
+def test_what_is_plainly_whole_was_fitted_to_the_wholeness_network_beside_it():
+    """What it lets through that network does not see (P10)."""
+    assert models.read_manifest().models["wholeness"].sha256.startswith(plain_signs.FITTED_TO), (
+        "fit it again: python -m models.training.whole.plain"
+    )
+
+
+@pytest.mark.parametrize("file", sorted(SHIPPED.glob("*.onnx")), ids=lambda file: file.stem)
+def test_the_manifest_says_what_the_file_says_of_itself(file):
+    """Written by hand it would be lost with the next training, a threshold too."""
+    listed = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
+    assert listed["models"][file.stem] == manifest.entry(file)

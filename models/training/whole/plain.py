@@ -122,6 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     weights, offset = fitted(columns[kept], objected[kept])
     print("WEIGHTS = (" + ", ".join(f"{weight:.3f}" for weight in weights) + ")")
     print(f"OFFSET = {offset:.3f}")
+    print(f'FITTED_TO = "{model_entry("wholeness", given.models).sha256[:16]}"')
     doubts = columns @ weights + offset
     for line in table(part(samples, ~kept), doubts[~kept], objected[~kept]):
         print(line)
