@@ -52,6 +52,7 @@ class Session(Protocol):
 class View:
     """What the network saw, best first; the probability of each region; the readings after the
     prior over formats, best first; the first crop's probabilities, step by step, and features.
+    `stacked`: it was read with characters that stand one above the other.
     """
 
     seen: list[Reading]
@@ -59,6 +60,7 @@ class View:
     ranked: list[Reading]
     steps: Map
     features: Map
+    stacked: bool = False
 
     @property
     def best(self) -> Reading:

@@ -94,6 +94,7 @@ class OnnxPlateReader:
             captured=frame.captured,
             network_text=None if best.text == view.seen[0].text else PlateText(view.seen[0].text),
             limits=found,
+            stacked=view.stacked,
         )
 
     def _first_look(self, image: Image, box: PlateBox) -> tuple[PlateBox, View, frozenset[Limit]]:

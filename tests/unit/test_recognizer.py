@@ -2,6 +2,7 @@
 texts, with a scripted network.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 
@@ -85,6 +86,13 @@ def frame(width=320, height=240):
 def read(logits, box=None):
     session = ScriptedSession(logits)
     return reader_of(session).read(frame(), box or upright(100, 80, 96, 40)), session
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_read_says_whether_it_has_stacked_characters(stacked):
+    reader = reader_of(ScriptedSession(steps_of("TST4821")))
+    reader._second_look = lambda _image, _box, view: (replace(view, stacked=stacked), frozenset())
+    assert reader.read(frame(), upright(100, 80, 96, 40)).stacked is stacked
 
 
 def test_a_sure_network_is_read_as_it_spells():

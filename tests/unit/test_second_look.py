@@ -79,6 +79,20 @@ def test_a_text_with_its_stack_is_as_sure_as_the_network_that_read_it():
     assert look(IMAGE, BOX, view("1234", 0.99))[0].best.probability == 0.62
 
 
+@pytest.mark.parametrize(
+    ("first", "missing", "other", "stacked"),
+    [
+        ("1234", LEFT_OUT, "AB1234", True),
+        ("CQ1285", LEFT_OUT, "MW1285", True),
+        ("1234", SUSPECTED, "1234", False),
+        ("1234", SUSPECTED, "AB9876", False),
+    ],
+)
+def test_what_is_read_with_a_stack_says_so(first, missing, other, stacked):
+    look = SecondLook(Reads(), lambda *_seen: missing, Reads(other))
+    assert look(IMAGE, BOX, view(first))[0].stacked is stacked
+
+
 def test_nothing_suspected_nothing_asked():
     stacked = Reads("ATST1234")
     assert looked("TST1234", Missing(), stacked) == ("TST1234", frozenset())

@@ -10,7 +10,7 @@ from agent.core.reading.opinions import opinion_of
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Track
 from agent.core.reading.views import views
-from agent.core.reading.voting import MAX_ALTERNATIVES, _voters, vote
+from agent.core.reading.voting import MAX_ALTERNATIVES, _voters, _with_stacks, vote
 from agent.core.reasons import Limit
 from tests.support.judging import read
 
@@ -439,3 +439,39 @@ def test_a_limit_that_half_of_the_looks_saw_is_none():
 def test_who_has_a_say(reads, voters):
     given = [read(text, confidence=sure) for text, sure in reads]
     assert _voters(given) == given[:voters]
+
+
+def stacked(text, confidence=0.8):
+    return replace(read(text, confidence=confidence), stacked=True)
+
+
+def test_reads_without_the_stack_do_not_speak_against_it():
+    """Its two small letters make an 8 or a 9 to the first look, and a vote of both made nothing."""
+    left = [read("8546748", confidence=0.89)] * 3 + [read("9546748", confidence=0.85)] * 3
+    found = elect(*passing(*left, *[stacked("QV546748")] * 4))
+    assert found.text.value == "QV546748"
+    assert 0.5 < found.confidence <= 0.8
+    assert {"8546748", "9546748"} <= {one.text.value for one in found.alternatives}
+
+
+@pytest.mark.parametrize(
+    ("others", "count", "counted"),
+    [
+        ([("8546748", 0.89)], 2, []),
+        ([("546748", 0.89)], 2, []),  # the stack is left out
+        ([("Q546748", 0.89)], 2, [0]),  # one character more may be none
+        ([("546748", 0.89)], 1, [0]),  # seen in one frame alone
+        ([("8546748", 0.9)], 2, [0]),  # a sure read
+        ([("8546749", 0.8), ("KTX77Y", 0.8), ("QV546749", 0.8), ("46748", 0.8)], 2, [0, 1, 2]),
+        ([("QV546748", 0.8), ("QVA546748", 0.8), ("", 0.0)], 2, [0, 1, 2]),
+    ],
+)
+def test_whom_a_stack_silences(others, count, counted):
+    given = [read(text, confidence=sure) for text, sure in others]
+    seen = [stacked("QV546748")] * count
+    assert _with_stacks([*given, *seen]) == [*(given[place] for place in counted), *seen]
+
+
+def test_what_cannot_be_read_is_no_stack():
+    reads = [*[stacked("QV546748", 0.2)] * 3, read("8546748", confidence=0.5)]
+    assert _with_stacks(reads) == reads

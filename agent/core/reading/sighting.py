@@ -83,7 +83,7 @@ class PlateRead:
     variance of the Laplacian, for choosing the best crop. `network_text`: what the network alone
     would have read, where the prior over the regions' formats changed it; else None. `limits`: why
     the text is not sure however clear its characters are; `confidence` is then at most
-    MOST_WHEN_LIMITED.
+    MOST_WHEN_LIMITED. `stacked`: the text has characters that stand one above the other.
     """
 
     box: PlateBox
@@ -98,6 +98,7 @@ class PlateRead:
     captured: Instant
     network_text: PlateText | None = None
     limits: frozenset[Limit] = frozenset()
+    stacked: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ own confidence, the crop is the sharpest.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ FLOOR = 1e-4  # no read counts for nothing
 # see docs/design/voting.md
 ALIKE = 0.5
 STATE_MAJORITY = 0.6
+SMALLEST_STACK = 2  # characters
+STACKS_SEEN = 2  # frames that read the same text with stacked characters
 BY_TEXT = frozenset({Limit.NO_DIGIT, Limit.WORDING})  # limits of what is seen whole
 
 
@@ -70,7 +72,7 @@ def _vote(reads: Sequence[PlateRead], camera: str, frames: int) -> Sighting:
         return _sighting(
             max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames
         )
-    voters = _voters(reads)
+    voters = _voters(_with_stacks(reads))
     shown = views(voters)
     pooled = _pooled(voters, shown)
     text, confidence = pooled.texts[0]
@@ -159,6 +161,30 @@ def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
         for read in reads
         if (readable(read) or not sure) and not (len(read.text) and short(read, best))
     ]
+
+
+def _with_stacks(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
+    """Where several frames show one text with stacked characters, without the doubtful reads of
+    the same plate that leave these out, or take them for one.
+    """
+    seen = Counter(read.text.value for read in reads if read.stacked and readable(read))
+    text = max(seen, key=lambda one: (seen[one], one), default="")
+    if seen[text] < STACKS_SEEN:
+        return reads
+    return [
+        read
+        for read in reads
+        if read.stacked or read.confidence >= SURE or not _lacks_a_stack(read.text.value, text)
+    ]
+
+
+def _lacks_a_stack(text: str, longer: str) -> bool:
+    """May `text` be the longer one without its stack, or with one character for it? A stack has two
+    characters at least: of one more, none may be there.
+    """
+    same = sum(mine == theirs for mine, theirs in align(text, longer) if mine)
+    shorter, lost = len(text) < len(longer), len(longer) - same
+    return shorter and lost >= SMALLEST_STACK and same >= max(1, len(text) - 1)
 
 
 def _pooled(reads: Sequence[PlateRead], shown: Sequence[int]) -> Pool:

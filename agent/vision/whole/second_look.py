@@ -110,7 +110,9 @@ class SecondLook:
         # Of less, the first look is the better one, unless that is wrong in any case.
         likely = left_out or longer.best.probability >= JUDGED_FROM
         told = likely and fits(text, longer.best.text)
-        return Stack(longer) if told else Stack(denied=longer.best.text != text)
+        return (
+            Stack(replace(longer, stacked=True)) if told else Stack(denied=longer.best.text != text)
+        )
 
     def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
         """Does the picture say more surely something else when left and right are exchanged?"""
