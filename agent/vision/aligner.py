@@ -148,11 +148,10 @@ class AligningDetector:
         plate spares small ones.
         """
         seen = self._look(image, [one for one in proposals if one.confidence >= FAINT], EARLY)
-        clear = [plate.box[2] for plate, _ in seen if plate.confidence >= CLEAR]
-        least_px = SMALL * max(clear, default=0.0)
+        least_px = _least_beside([plate for plate, _ in seen])
         faint = [one for one in proposals if one.confidence < FAINT and _counts(one, least_px)]
         seen += self._look(image, faint, EARLY)
-        if not clear:
+        if not least_px:
             return seen
         return [
             (plate, proposal)
@@ -163,8 +162,7 @@ class AligningDetector:
     def _second_looks(self, image: Image, likely: Sequence[PlateBox]) -> list[PlateBox]:
         """Plates. Beside a clear one, what is not half as wide must be clear itself."""
         seen = [plate for plate, _ in self._look(image, likely, self._threshold)]
-        clear = [plate.box[2] for plate in seen if plate.confidence >= CLEAR]
-        least_px = SMALL * max(clear, default=0.0)
+        least_px = _least_beside(seen)
         return [one for one in seen if one.confidence >= CLEAR or one.box[2] >= least_px]
 
     def _look(
@@ -187,6 +185,11 @@ class AligningDetector:
             if plate is not None:
                 looked.append((plate, proposal.confidence))
         return looked
+
+
+def _least_beside(plates: Sequence[PlateBox]) -> float:
+    """How wide a plate must be beside the widest clear one of these, px; 0 where none is clear."""
+    return SMALL * max((one.box[2] for one in plates if one.confidence >= CLEAR), default=0.0)
 
 
 def _counts(faint: PlateBox, least_px: float) -> bool:

@@ -14,19 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track as with_progress
 from torch import Tensor, nn
 
 from agent.vision.grey import standardised
 from agent.vision.models import load_model, model_entry
 from agent.vision.whole.plain_signs import doubt_of_text
+from agent.vision.whole.second_look import JUDGED_FROM
 from agent.vision.whole.wholeness import LINES, NOT_EXCLUDED, SIGNS
 from bench.scoring import SURE
-from models.training.whole.samples import STACKED, WHOLE, WRONG, Samples, load
+from models.training.whole.samples import STACKED, WHOLE, WRONG, Samples, load, shown
 
 LEFT_OUT = 5  # one in so many
-JUDGED_FROM = 0.3  # as second_look's
 OBJECTION_COUNTS = 3.0  # beside a plate that is whole
 DECAY, STEPS = 1e-2, 60
 SPARED = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6)  # of whole plates that would be sure
@@ -40,7 +38,7 @@ def objections(samples: Samples, models: Path | None) -> NDArray[np.bool_]:
     limit = np.array([model_entry("wholeness", models).threshold] * 3)
     limit[1] = NOT_EXCLUDED
     answers = []
-    for number in shown(range(len(samples.sure))):
+    for number in shown(range(len(samples.sure)), "asking"):
         given = {
             "around": standardised(samples.around[number])[None, None],
             "features": samples.features[number : number + 1].astype(np.float32),
@@ -101,11 +99,6 @@ def table(samples: Samples, doubts: Column, objected: NDArray[np.bool_]) -> Iter
 def part(samples: Samples, rows: NDArray[np.bool_]) -> Samples:
     """Those samples."""
     return Samples(*(getattr(samples, name)[rows] for name in Samples.__slots__))
-
-
-def shown(items: range) -> Iterator[int]:
-    """With a bar."""
-    return iter(with_progress(items, "asking", console=Console(stderr=True), transient=True))
 
 
 def main(arguments: list[str] | None = None) -> None:

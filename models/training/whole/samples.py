@@ -216,9 +216,9 @@ def one_view(
         keeping.keep(read, kind, PHOTOGRAPHED, number)
 
 
-def shown(items: Sequence) -> Iterator:
-    """With a bar."""
-    return iter(with_progress(items, "reading", console=Console(stderr=True), transient=True))
+def shown(items: Sequence, doing: str = "reading") -> Iterator:
+    """With a bar that says what is done."""
+    return iter(with_progress(items, doing, console=Console(stderr=True), transient=True))
 
 
 def main() -> None:

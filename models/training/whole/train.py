@@ -11,7 +11,6 @@ samples: the file's answers to what is rare are taught again as they are.
 """
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +18,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track as with_progress
 from torch import Tensor, nn
 
 from agent.vision.grey import standardised
@@ -29,7 +26,7 @@ from models.training.asking import begin
 from models.training.data_guard import refuse_measure_only
 from models.training.loop import write_averaged
 from models.training.whole.net import WholeNet
-from models.training.whole.samples import LUCKY, ROW, STACKED, WRONG, Samples, load
+from models.training.whole.samples import LUCKY, ROW, STACKED, WRONG, Samples, load, shown
 
 ALIGNER = Path(__file__).parents[2] / "aligner.onnx"
 BATCH, AT_A_TIME = 64, 256
@@ -86,7 +83,7 @@ def as_before(net: WholeNet, given: Lesson) -> Lesson:
 def seen_by(net: WholeNet, around: NDArray[np.uint8]) -> NDArray[np.float16]:
     """What the kept convolutions make of it."""
     parts = []
-    for start in shown(range(0, len(around), AT_A_TIME)):
+    for start in shown(range(0, len(around), AT_A_TIME), "looking"):
         crops = np.stack([standardised(one) for one in around[start : start + AT_A_TIME]])
         parts.append(net.first(torch.from_numpy(crops[:, None])).numpy().astype(np.float16))
     return np.concatenate(parts)
@@ -121,11 +118,6 @@ def loss_of(net: WholeNet, given: Lesson, of: Tensor) -> Tensor:
         net.answer(*given_to_it), given.wanted[of], reduction="none"
     )
     return (each.sum(1) * given.counts[of]).mean()
-
-
-def shown(items: range) -> Iterator[int]:
-    """With a bar."""
-    return iter(with_progress(items, "looking", console=Console(stderr=True), transient=True))
 
 
 def begun(given: argparse.Namespace, signs: NDArray[np.float32]) -> WholeNet:
