@@ -376,7 +376,7 @@ def test_a_car_that_has_left_the_picture_is_told_at_once(confidence):
         tracker = Tracker()
         for number in range(150):
             at = number / 15
-            reads = Car("7TST001", way, end=0.25, confidence=confidence).at(at)
+            reads = Car("7TST001", way, end=0.1, confidence=confidence).at(at)
             if tracker.add(replace(frame(number, at), image=picture), reads):
                 return at
         return None

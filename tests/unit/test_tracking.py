@@ -172,10 +172,10 @@ def test_unreadable_plates_are_followed_by_their_place():
 def test_a_sure_track_is_emitted_at_once_and_never_again():
     found = run(passing("PWD0001", end=20, speed=0.2), rate=10, seconds=25)
     assert len(found) == 1
-    assert found[0][0] == pytest.approx(0.5)  # of 0.95 each, six must agree
+    assert found[0][0] == pytest.approx(0.2)  # of 0.95 each, three must agree
 
 
-@pytest.mark.parametrize(("confidence", "end", "told"), [(0.6, 3.0, 8.0), (0.95, 0.3, 2.3)])
+@pytest.mark.parametrize(("confidence", "end", "told"), [(0.6, 3.0, 8.0), (0.95, 0.1, 2.1)])
 def test_what_is_not_told_early_waits_for_its_end_and_an_unsure_track_for_longer(
     confidence, end, told
 ):

@@ -11,7 +11,6 @@ numbers in `Tracking`. Why: docs/design/tracking.md.
 from __future__ import annotations
 
 from datetime import timedelta
-from math import fsum
 from typing import TYPE_CHECKING
 
 from agent.core.reading.overlap import overlap
@@ -20,6 +19,7 @@ from agent.core.reading.tracks.continuation import likeness
 from agent.core.reading.tracks.followed import Followed, leading
 from agent.core.reading.tracks.likeness import SURE, readable
 from agent.core.reading.tracks.motion import Motion
+from agent.core.reading.tracks.telling import Telling
 from agent.core.reading.tracks.told import Remembered
 from agent.core.reading.voting import vote
 from agent.values import dataclass, replace
@@ -38,11 +38,10 @@ class Tracking:
     """The tracker's numbers; the defaults hold from 2 to 30 frames a second.
 
     `gap_s`: unseen for longer, a vehicle has gone or is hidden; `unsure_gap_s`: the same for one
-    that may still be read better. `early_reads`, `early_confidence`: so many equal reads, each so
-    confident, are told at once. So are `sure_reads`, where what they exceed `little` by sums up to
-    `sure_excess`: eight of 0.9, or five of 0.96. The vote must reach `sure_confidence`.
-    `other_reads`: so many equal reads of another text, where one was told, are another vehicle.
-    `max_wait_s`: a readable track that never gets sure is told as it is. `widths_per_s`: how many
+    that may still be read better. `telling`: what is told while it is in view, where the vote
+    reaches `sure_confidence`. `max_wait_s`: a readable track that never gets sure is told as it is.
+    `alike_reads`: a text that is like a remembered one is another vehicle after so many equal
+    reads. `waited_reads`: so many readable ones wait no longer. `widths_per_s`: how many
     plate widths a vehicle can move in a second. `passing_s`, `standing_s`, `max_told`: of
     `told.Remembered`. `known_gap_s`: a told text is known unread only so short after it was seen;
     `known_s`: and after it was read; `often_known_s`: the same of one that is not told yet after
@@ -51,14 +50,11 @@ class Tracking:
 
     gap_s: float = 2.0
     unsure_gap_s: float = 5.0
-    early_reads: int = 2
-    early_confidence: float = 0.99
-    sure_reads: int = 5
-    little: float = 0.8
-    sure_excess: float = 0.8
+    telling: Telling = Telling()
     sure_confidence: float = SURE
-    other_reads: int = 3
+    alike_reads: int = 3
     max_wait_s: float = 15.0
+    waited_reads: int = 5
     widths_per_s: float = 20.0
     max_reads: int = 12
     max_tracks: int = 64
@@ -100,9 +96,10 @@ class Tracker:
         in_place = sorted(reads, key=lambda read: read.box.box)  # a detector's order means nothing
         for one, read in self._associate(in_place, now):
             (one or self._follow(read, now)).take(read, now, self._numbers.max_reads)
-        ended += self._end_left(now, (frame.image.shape[0], frame.image.shape[1]))
+        size = frame.image.shape[0], frame.image.shape[1]
+        ended += self._end_left(now, size)
         ended += self._end_surplus()
-        judged = [self._judge(one, now) for one in self._followed if one.fresh]
+        judged = [self._judge(one, now, size) for one in self._followed if one.fresh]
         return ended + [track for track in judged if track is not None]
 
     def wait_for(self, confidence: float) -> None:
@@ -224,35 +221,26 @@ class Tracker:
         told = [self._tell(one, self._vote(one), waits=False) for one in gone if one.told is None]
         return [track for track in told if track is not None]
 
-    def _judge(self, one: Followed, now: datetime) -> Track | None:
-        """Tell it, if its reads are sure already, or if its vehicle has stood here long enough."""
+    def _judge(self, one: Followed, now: datetime, size: tuple[int, int]) -> Track | None:
+        """Tell it, if its reads are sure already, or if its vehicle leaves the picture (height and
+        width in px) or has stood here long enough.
+        """
         one.fresh = False
-        if self._agree(one):
+        numbers = self._numbers
+        if numbers.telling.agree(one):
             elected = self._vote(one)
             if elected.confidence >= self._sure_confidence:
                 return self._tell(one, elected, waits=True)
             if elected.confidence >= SURE:  # told now, it would not be told again as a rule wants
                 return None
-        waited = (now - one.motion.since).total_seconds() >= self._numbers.max_wait_s
-        if (
+        waited = (
             one.told is None
-            and waited
-            and sum(map(readable, one.reads)) >= self._numbers.sure_reads
-        ):
+            and (now - one.motion.since).total_seconds() >= numbers.max_wait_s
+            and sum(map(readable, one.reads)) >= numbers.waited_reads
+        )
+        if waited or numbers.telling.last_chance(one, size, now):
             return self._tell(one, self._vote(one), waits=False)
         return None
-
-    def _agree(self, one: Followed) -> bool:
-        """Do so many of its reads have one text that a vote may be sure?"""
-        numbers = self._numbers
-        text, equal, against = leading(one.reads)
-        another = one.told is not None and text != one.told.text
-        if len(equal) < (numbers.other_reads if another else numbers.early_reads):
-            return False
-        certain = sum(read.confidence >= numbers.early_confidence for read in equal)
-        excess = fsum(read.confidence - numbers.little for read in equal)
-        many = len(equal) >= numbers.sure_reads and excess >= numbers.sure_excess
-        return len(equal) > against and (certain >= numbers.early_reads or many)
 
     def _tell(self, one: Followed, elected: Sighting, *, waits: bool) -> Track | None:
         """Its reads as a track; None where memory knows the vehicle, or where a misread of one is
@@ -263,7 +251,7 @@ class Tracker:
         text, sure = elected.text.value, elected.confidence >= SURE
         known = self._remembered.same(text, one.motion, sure=sure)
         equal = sum(read.text.value == text for read in one.reads if readable(read))
-        if known is None and equal < self._numbers.other_reads:
+        if known is None and equal < self._numbers.alike_reads:
             known = self._remembered.alike(text, one.motion)
             if known is not None and waits:
                 return None
