@@ -11,8 +11,7 @@ import pytest
 from agent.core.reading import tracking
 from agent.core.reading.tracking import Tracker, Tracking
 from agent.core.reading.tracks import continuation
-from agent.core.reading.tracks.motion import Motion
-from agent.core.reading.tracks.telling import Telling
+from agent.core.reading.tracks.due import Due
 from tests.support.judging import NOON, frame, read
 
 BOX = (100.0, 100.0, 100.0, 33.0)
@@ -27,7 +26,7 @@ def after(seconds):
 def test_the_numbers_that_were_measured():
     """docs/design/tracking.md: they change with a measurement only."""
     assert astuple(Tracking()) == (
-        *(2.0, 5.0, (2, 0.99, 3, 3, 3, 5, 0.8, 0.8, 0.3, 1.0, 6, 0.02), 0.9, 3, 15.0, 5),
+        *(2.0, 5.0, (2, 0.99, 3, 3, 3, 5, 0.8, 0.8, 0.2, 1.0, 6, 0.02), 0.9, 3, 15.0, 5),
         *(20.0, 12, 64, 30.0, 600.0, 256, 0.5, 2.0, 5, 0.19, 0.5),
     )
 
@@ -159,96 +158,6 @@ def test_best_pairs_first_each_once_and_none_that_is_impossible(monkeypatch):
     assert tracker._associate([0, 1], NOON) == [("first", 0), ("second", 1)]
 
 
-class TestAgreement:
-    @pytest.mark.parametrize(
-        ("reads", "told", "agree"),
-        [
-            ([], None, False),
-            ([(A, 0.99)], None, False),
-            ([(A, 0.99)] * 2, None, True),
-            ([(A, 0.99), (A, 0.98)], None, False),
-            ([(A, 0.99)] * 2 + [(B, 0.9)], None, True),
-            ([(A, 0.99)] * 2 + [(B, 0.9)] * 2, None, False),
-            ([(A, 0.9)] * 3, None, True),
-            ([(A, 0.9)] * 3 + [(B, 0.9)], None, True),
-            ([(A, 0.9)] * 5 + [(B, 0.9)] * 2, None, False),
-            ([(A, 0.9)] * 6 + [(B, 0.9)] * 2, None, True),
-            ([(A, 0.97)] * 5, A, True),
-            ([(A, 0.97)] * 5, B, True),
-            ([(A, 0.95)] * 5, A, False),
-            ([(A, 0.99)] * 2, A, True),
-            ([(A, 0.99)] * 2, B, False),
-            ([(A, 0.99)] * 3, B, True),
-        ],
-    )
-    def test_it(self, reads, told, agree):
-        one = Made(
-            reads=[read(text, confidence=sure) for text, sure in reads],
-            told=told and Made(text=told),
-        )
-        assert Telling().agree(one) is agree
-
-    @pytest.mark.parametrize(("count", "agree"), [(2, False), (3, True)])
-    def test_many_that_exceed_little_by_just_enough(self, count, agree):
-        numbers = Telling(sure_reads=3, little=0.5, sure_excess=0.5)
-        one = Made(reads=[read(A, confidence=0.75)] * count, told=Made(text=A))
-        assert numbers.agree(one) is agree
-        exact = replace(numbers, sure_excess=0.75)
-        assert exact.agree(one) is agree
-
-
-class TestLastChance:
-    """Before it leaves a picture of 720×1280 px, it is told as it is."""
-
-    @staticmethod
-    def of(sure, *, seconds, others=(), told=None):
-        """So confident reads, the last of a vehicle that is outside after so many seconds."""
-        motion = Motion((1200.0 - 180.0, 300.0, 100.0, 33.0), NOON)
-        motion.saw((1200.0 - 80.0, 300.0, 100.0, 33.0), after(0.1))
-        motion.velocity = (110.0 / seconds, 0.0)
-        one = Made(
-            motion=motion,
-            told=told,
-            reads=[read(text, confidence=0.5) for text in others]
-            + [read(A, confidence=confidence) for confidence in sure],
-        )
-        return Telling().last_chance(one, SIZE, after(0.1))
-
-    @pytest.mark.parametrize(
-        ("sure", "seconds", "told"),
-        [
-            ([0.5] * 3, 0.29, True),
-            ([0.5] * 3, 0.31, False),
-            ([0.5] * 2, 0.29, False),
-            ([0.5] * 2 + [0.29], 0.29, False),
-            ([0.5] * 6, 0.99, True),
-            ([0.5] * 6, 1.01, False),
-            ([0.5] * 5, 0.99, False),
-            ([0.5] * 5 + [0.52], 0.99, True),
-            ([0.5] * 5 + [0.53], 0.99, False),
-        ],
-    )
-    def test_it(self, sure, seconds, told):
-        assert self.of(sure, seconds=seconds) is told
-
-    @pytest.mark.parametrize(("right", "told"), [(11, False), (12, True)])
-    def test_one_read_of_another_text_in_seven_is_steady_yet(self, right, told):
-        assert self.of([0.5] * right, seconds=0.9, others=[B, C]) is told
-
-    def test_the_last_read_must_say_the_same(self):
-        assert self.of([], seconds=0.9, others=[A] * 7) is True
-        assert self.of([], seconds=0.9, others=[*[A] * 7, B]) is False
-
-    def test_what_was_told_is_not_told_again(self):
-        assert self.of([0.5] * 6, seconds=0.2, told=Made(text=A)) is False
-
-    def test_what_was_outside_already_does_not_leave(self):
-        motion = Motion((1300.0, 300.0, 100.0, 33.0), NOON)
-        motion.saw((1400.0, 300.0, 100.0, 33.0), after(0.1))
-        one = Made(motion=motion, told=None, reads=[read(A)] * 6)
-        assert Telling().last_chance(one, SIZE, after(0.1)) is False
-
-
 class TestGoing:
     @staticmethod
     def one(**other):
@@ -303,7 +212,7 @@ class TestJudging:
         """Told surely, it would not be told again as a rule asks for it."""
         elected, one, tracker = Made(confidence=confidence), self.one(), Tracker()
         tracker.wait_for(asked)
-        monkeypatch.setattr(Telling, "agree", lambda *_: True)
+        monkeypatch.setattr(Due, "agree", lambda *_: True)
         monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
         assert tracker._judge(one, after(seconds), SIZE) is None
         assert told == [(elected, waits) for waits in told_it]
@@ -321,18 +230,22 @@ class TestJudging:
     def test_one_that_never_gets_sure_is_told_after_its_wait(
         self, told, monkeypatch, seconds, other, told_it
     ):
-        monkeypatch.setattr(Telling, "agree", lambda *_: False)
-        monkeypatch.setattr(Telling, "last_chance", lambda *_: False)
+        monkeypatch.setattr(Due, "agree", lambda *_: False)
+        monkeypatch.setattr(Due, "last_chance", lambda *_: False)
         monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
         assert Tracker()._judge(self.one(**other), after(seconds), SIZE) is None
         assert told == [("elected", False)] * told_it
 
-    def test_one_that_leaves_is_told_sure_or_not(self, told, monkeypatch):
-        monkeypatch.setattr(Telling, "agree", lambda *_: False)
-        monkeypatch.setattr(Telling, "last_chance", lambda *given: given[2:] == (SIZE, after(1.0)))
-        monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
+    @pytest.mark.parametrize(("limits", "told_it"), [((), True), (("hidden",), False)])
+    def test_one_that_leaves_is_told_sure_or_not_but_with_a_limit_it_waits(
+        self, told, monkeypatch, limits, told_it
+    ):
+        elected = Made(limits=frozenset(limits))
+        monkeypatch.setattr(Due, "agree", lambda *_: False)
+        monkeypatch.setattr(Due, "last_chance", lambda *given: given[2:] == (SIZE, after(1.0)))
+        monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
         assert Tracker()._judge(self.one(), after(1.0), SIZE) is None
-        assert told == [("elected", False)]
+        assert told == [(elected, False)] * told_it
 
     def test_at_the_end_it_is_told_sure_or_not(self, told, monkeypatch):
         monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
@@ -361,7 +274,7 @@ class Memory:
         return "added"
 
 
-class TestTelling:
+class TestVerdict:
     def tell(self, memory, *, reads=None, told=None, confidence=0.95, waits=True):
         tracker = Tracker()
         tracker._remembered, tracker._next_id = memory, 8

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Track
 from agent.core.reading.tracks.continuation import likeness
+from agent.core.reading.tracks.due import Due
 from agent.core.reading.tracks.followed import Followed, leading
 from agent.core.reading.tracks.likeness import SURE, readable
 from agent.core.reading.tracks.motion import Motion
-from agent.core.reading.tracks.telling import Telling
 from agent.core.reading.tracks.told import Remembered
 from agent.core.reading.voting import vote
 from agent.values import dataclass, replace
@@ -38,7 +38,7 @@ class Tracking:
     """The tracker's numbers; the defaults hold from 2 to 30 frames a second.
 
     `gap_s`: unseen for longer, a vehicle has gone or is hidden; `unsure_gap_s`: the same for one
-    that may still be read better. `telling`: what is told while it is in view, where the vote
+    that may still be read better. `due`: what is told while it is in view, where the vote
     reaches `sure_confidence`. `max_wait_s`: a readable track that never gets sure is told as it is.
     `alike_reads`: a text that is like a remembered one is another vehicle after so many equal
     reads. `waited_reads`: so many readable ones wait no longer. `widths_per_s`: how many
@@ -50,7 +50,7 @@ class Tracking:
 
     gap_s: float = 2.0
     unsure_gap_s: float = 5.0
-    telling: Telling = Telling()
+    due: Due = Due()
     sure_confidence: float = SURE
     alike_reads: int = 3
     max_wait_s: float = 15.0
@@ -227,7 +227,7 @@ class Tracker:
         """
         one.fresh = False
         numbers = self._numbers
-        if numbers.telling.agree(one):
+        if numbers.due.agree(one):
             elected = self._vote(one)
             if elected.confidence >= self._sure_confidence:
                 return self._tell(one, elected, waits=True)
@@ -238,8 +238,12 @@ class Tracker:
             and (now - one.motion.since).total_seconds() >= numbers.max_wait_s
             and sum(map(readable, one.reads)) >= numbers.waited_reads
         )
-        if waited or numbers.telling.last_chance(one, size, now):
+        if waited:
             return self._tell(one, self._vote(one), waits=False)
+        if numbers.due.last_chance(one, size, now):
+            elected = self._vote(one)
+            if not elected.limits:  # seen whole, it is surer by far, and would be told once more
+                return self._tell(one, elected, waits=False)
         return None
 
     def _tell(self, one: Followed, elected: Sighting, *, waits: bool) -> Track | None:

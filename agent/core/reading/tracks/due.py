@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Due:
     """`early_reads`, `early_confidence`: so many equal reads, each so confident, are told at once.
     So are `few_reads`, where at most one in `outweigh` reads of these speaks against them. Of a
     vehicle that was told as another text or unsurely, so are `other_reads`; not all that sure, they
@@ -36,7 +36,7 @@ class Telling:
     sure_reads: int = 5
     little: float = 0.8
     sure_excess: float = 0.8
-    leaving_s: float = 0.3
+    leaving_s: float = 0.2
     steady_s: float = 1.0
     steady_reads: int = 6
     rising: float = 0.02
