@@ -7,10 +7,11 @@
 
 Clean samples come first and spoiled ones are phased in: with spoiled ones from the start the loss
 stays near 3.6 for 65,000 samples. `--start` takes weights over and begins with spoiled samples at
-once.
+once. `--teacher` names weights whose right readings are to stay as they are (keeping.py).
 """
 
 import sys
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from models.training.asking import Defaults, ask, begin
 from models.training.feeding import Feeder
 from models.training.loop import Losses, Training, short_floats
+from models.training.recognizer.keeping import kept, teacher_of
 from models.training.recognizer.net import Recognizer, standardised
 from models.training.recognizer.samples import NO_REGION, Batch, batches
 
@@ -26,12 +28,15 @@ REGION_WEIGHT = 0.05
 CLEAN_SHARE, PHASED_SHARE = 0.05, 0.15  # of the minutes: clean only; until everything is spoiled
 
 
-def losses_of(net: Recognizer, batch: Batch) -> Losses:
-    """CTC over the characters, with a little of the region's cross-entropy."""
+def losses_of(net: Recognizer, batch: Batch, teacher: Recognizer | None = None) -> Losses:
+    """CTC over the characters, with a little of the region's cross-entropy; and what the teacher
+    reads right, where there is one.
+    """
     place = next(net.parameters()).device
     crops = torch.from_numpy(batch.crops).to(place)[:, None].float()
+    crops = standardised(crops).contiguous(memory_format=torch.channels_last)
     with short_floats(place):
-        characters, regions = net(standardised(crops).contiguous(memory_format=torch.channels_last))
+        characters, regions = net(crops)
     characters = characters.float().log_softmax(2)
     steps = torch.full((len(batch.lengths),), characters.shape[1])
     lengths = torch.from_numpy(batch.lengths)
@@ -45,7 +50,8 @@ def losses_of(net: Recognizer, batch: Batch) -> Losses:
     region = nn.functional.cross_entropy(
         regions.float(), torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION
     )
-    return {"text": text, "region": REGION_WEIGHT * region}
+    losses = {"text": text, "region": REGION_WEIGHT * region}
+    return losses | {"kept": kept(teacher, characters, crops, batch)} if teacher else losses
 
 
 def hardness_at(share: float) -> float:
@@ -67,7 +73,8 @@ def main(arguments: list[str]) -> None:
         ),
         share=training.share,
     )
-    training.run(feeder, losses_of, feeder.tell)
+    teacher = teacher_of(asked.teacher, training.device) if asked.teacher else None
+    training.run(feeder, partial(losses_of, teacher=teacher), feeder.tell)
     feeder.close()
 
 
