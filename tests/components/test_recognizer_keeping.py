@@ -8,14 +8,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is installed for trainings only")
 
 from models.training.recognizer.keeping import kept, read_right, teacher_of  # noqa: E402
+from models.training.recognizer.mend import LastLayer  # noqa: E402
 from models.training.recognizer.net import CROP, Recognizer  # noqa: E402
 from models.training.recognizer.samples import Batch  # noqa: E402
 from models.training.recognizer.train import losses_of  # noqa: E402
 
+DICE = np.random.default_rng(5)
+
 
 def batch(*texts):
     return Batch(
-        np.full((len(texts), CROP.height, CROP.width), 90, np.uint8),
+        DICE.integers(0, 255, (len(texts), CROP.height, CROP.width), np.uint8),
         np.array([one for text in texts for one in text], np.int64),
         np.array([len(text) for text in texts], np.int64),
         np.zeros(len(texts), np.int64),
@@ -72,3 +75,18 @@ def test_a_training_with_a_teacher_learns_from_it_and_leaves_it_alone(tmp_path):
     torch.stack(list(losses.values())).sum().backward()
     assert all(one.grad is None for one in teacher.parameters())
     assert all(map(torch.equal, teacher.state_dict().values(), before))
+
+
+def test_the_last_layer_learns_alone_and_batch_norm_stays_as_it_is():
+    net = LastLayer()
+    net.train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    optimiser = torch.optim.SGD(net.parameters(), 0.1)
+    given = batch([3, 4], [5])
+    losses_of(net, given)["text"].backward()
+    optimiser.step()
+    moved = {
+        name for name, value in net.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert moved == {"characters.weight", "characters.bias"}
+    assert not net.eval().training

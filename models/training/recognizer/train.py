@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from models.training.asking import Defaults, ask, begin
+from models.training.asking import Asked, Defaults, ask, begin
 from models.training.feeding import Feeder
 from models.training.loop import Losses, Training, short_floats
 from models.training.recognizer.keeping import kept, teacher_of
@@ -61,8 +61,11 @@ def hardness_at(share: float) -> float:
 
 def main(arguments: list[str]) -> None:
     """Train, or go on training."""
-    asked = ask(arguments, __doc__ or "", DEFAULTS)
-    net = Recognizer()
+    learn(ask(arguments, __doc__ or "", DEFAULTS), Recognizer())
+
+
+def learn(asked: Asked, net: Recognizer) -> None:
+    """Train that network, or go on."""
     begin(net, asked.start)
     training = Training(net, asked.plan)
     # Another seed after each interruption, or the same samples would come again.
