@@ -105,7 +105,7 @@ def test_what_is_known_for_an_overlay_takes_its_first_reads_with_it():
     tracker, told = Tracker(), []
     for number in range(12):
         one = read("PWD0501", confidence=0.95, at=number / 5)
-        if number >= 3:
+        if number >= 2:
             one = replace(one, confidence=0.5, limits=frozenset({Limit.OVERLAY}))
         told += tracker.add(frame(number, number / 5), [one])
     (track,) = told + tracker.finish()

@@ -15,7 +15,6 @@ from agent.core.reading.tracks.due import Due
 from tests.support.judging import NOON, frame, read
 
 BOX = (100.0, 100.0, 100.0, 33.0)
-SIZE = (720, 1280)
 A, B, C = "TST0042", "TST1001", "ABC9999"
 
 
@@ -26,7 +25,7 @@ def after(seconds):
 def test_the_numbers_that_were_measured():
     """docs/design/tracking.md: they change with a measurement only."""
     assert astuple(Tracking()) == (
-        *(2.0, 5.0, (2, 0.99, 3, 3, 3, 5, 0.8, 0.8, 0.2, 1.0, 6, 0.02), 0.9, 3, 15.0, 5),
+        *(2.0, 5.0, (2, 0.99, 3, 3, 3, 5, 0.8, 0.8), 0.9, 3, 15.0, 5),
         *(20.0, 12, 64, 30.0, 600.0, 256, 0.5, 2.0, 5, 0.19, 0.5),
     )
 
@@ -196,8 +195,7 @@ class TestJudging:
     @staticmethod
     def one(**other):
         values = {"fresh": True, "told": None, "reads": [read(A)] * 5}
-        motion = Made(since=NOON, leaving=lambda *_: False)
-        return Made(motion=motion, **{**values, **other})
+        return Made(motion=Made(since=NOON), **{**values, **other})
 
     @pytest.mark.parametrize(
         ("confidence", "seconds", "asked", "told_it"),
@@ -214,7 +212,7 @@ class TestJudging:
         tracker.wait_for(asked)
         monkeypatch.setattr(Due, "agree", lambda *_: True)
         monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
-        assert tracker._judge(one, after(seconds), SIZE) is None
+        assert tracker._judge(one, after(seconds)) is None
         assert told == [(elected, waits) for waits in told_it]
         assert one.fresh is False
 
@@ -231,21 +229,9 @@ class TestJudging:
         self, told, monkeypatch, seconds, other, told_it
     ):
         monkeypatch.setattr(Due, "agree", lambda *_: False)
-        monkeypatch.setattr(Due, "last_chance", lambda *_: False)
         monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
-        assert Tracker()._judge(self.one(**other), after(seconds), SIZE) is None
+        assert Tracker()._judge(self.one(**other), after(seconds)) is None
         assert told == [("elected", False)] * told_it
-
-    @pytest.mark.parametrize(("limits", "told_it"), [((), True), (("hidden",), False)])
-    def test_one_that_leaves_is_told_sure_or_not_but_with_a_limit_it_waits(
-        self, told, monkeypatch, limits, told_it
-    ):
-        elected = Made(limits=frozenset(limits))
-        monkeypatch.setattr(Due, "agree", lambda *_: False)
-        monkeypatch.setattr(Due, "last_chance", lambda *given: given[2:] == (SIZE, after(1.0)))
-        monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
-        assert Tracker()._judge(self.one(), after(1.0), SIZE) is None
-        assert told == [(elected, False)] * told_it
 
     def test_at_the_end_it_is_told_sure_or_not(self, told, monkeypatch):
         monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")

@@ -96,10 +96,9 @@ class Tracker:
         in_place = sorted(reads, key=lambda read: read.box.box)  # a detector's order means nothing
         for one, read in self._associate(in_place, now):
             (one or self._follow(read, now)).take(read, now, self._numbers.max_reads)
-        size = frame.image.shape[0], frame.image.shape[1]
-        ended += self._end_left(now, size)
+        ended += self._end_left(now, (frame.image.shape[0], frame.image.shape[1]))
         ended += self._end_surplus()
-        judged = [self._judge(one, now, size) for one in self._followed if one.fresh]
+        judged = [self._judge(one, now) for one in self._followed if one.fresh]
         return ended + [track for track in judged if track is not None]
 
     def wait_for(self, confidence: float) -> None:
@@ -221,10 +220,8 @@ class Tracker:
         told = [self._tell(one, self._vote(one), waits=False) for one in gone if one.told is None]
         return [track for track in told if track is not None]
 
-    def _judge(self, one: Followed, now: datetime, size: tuple[int, int]) -> Track | None:
-        """Tell it, if its reads are sure already, or if its vehicle leaves the picture (height and
-        width in px) or has stood here long enough.
-        """
+    def _judge(self, one: Followed, now: datetime) -> Track | None:
+        """Tell it, if its reads are sure already, or if its vehicle has stood here long enough."""
         one.fresh = False
         numbers = self._numbers
         if numbers.due.agree(one):
@@ -238,13 +235,7 @@ class Tracker:
             and (now - one.motion.since).total_seconds() >= numbers.max_wait_s
             and sum(map(readable, one.reads)) >= numbers.waited_reads
         )
-        if waited:
-            return self._tell(one, self._vote(one), waits=False)
-        if numbers.due.last_chance(one, size, now):
-            elected = self._vote(one)
-            if not elected.limits:  # seen whole, it is surer by far, and would be told once more
-                return self._tell(one, elected, waits=False)
-        return None
+        return self._tell(one, self._vote(one), waits=False) if waited else None
 
     def _tell(self, one: Followed, elected: Sighting, *, waits: bool) -> Track | None:
         """Its reads as a track; None where memory knows the vehicle, or where a misread of one is

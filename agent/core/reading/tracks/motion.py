@@ -82,13 +82,12 @@ class Motion:
 
     def left(self, size: tuple[int, int], now: datetime) -> bool:
         """Does its motion lead out of a picture of this height and width (px), and was it in it?"""
-        return (now - self.at).total_seconds() >= LEFT_S and self.leaving(size, now)
-
-    def leaving(self, size: tuple[int, int], when: datetime) -> bool:
-        """Was it in a picture of this height and width (px), and does its motion lead it out by
-        then?
-        """
-        return self.known and _inside(centre(self.box), size) and self.leaves(size, when)
+        return (
+            self.known
+            and (now - self.at).total_seconds() >= LEFT_S
+            and _inside(centre(self.box), size)
+            and self.leaves(size, now)
+        )
 
     def leaves(self, size: tuple[int, int], now: datetime) -> bool:
         """Does its motion lead out of a picture of this height and width (px)?"""
