@@ -66,6 +66,11 @@ def description(path: Path, graph: onnx.ModelProto) -> dict:
     raise ValueError(message)
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as the manifest has it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def entry(path: Path) -> dict:
     """One model's entry; raises ValueError for a file that `describe` never saw."""
     model = path.read_bytes()

@@ -260,7 +260,7 @@ class Memory:
         return "added"
 
 
-class TestVerdict:
+class TestTelling:
     def tell(self, memory, *, reads=None, told=None, confidence=0.95, waits=True):
         tracker = Tracker()
         tracker._remembered, tracker._next_id = memory, 8

@@ -8,7 +8,6 @@ Weights are kept as 16-bit floats, which halves the file; the network computes w
 """
 
 import argparse
-import hashlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from agent.vision.whole.wholeness import AROUND_HEIGHT_PX, AROUND_WIDTH_PX, SIGN
 from models.training.exporting import OPSET, write
 from models.training.halving import halved, rounded
 from models.training.loop import averaged_weights, command_of
-from models.training.manifest import describe
+from models.training.manifest import describe, digest
 from models.training.recognizer.net import CONTEXT, CROP
 from models.training.whole.net import WholeNet
 
@@ -92,11 +91,6 @@ def difference(net: nn.Module, model: bytes) -> float:
     fed = {name: one.numpy() for name, one in zip(INPUTS, given, strict=True)}
     with torch.inference_mode():
         return float(np.abs(net(*given).numpy() - session.run(["chances"], fed)[0]).max())
-
-
-def digest(file: Path) -> str:
-    """SHA-256, as the manifest has it: of another recogniser the features mean something else."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def main() -> None:

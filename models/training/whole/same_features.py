@@ -8,7 +8,6 @@ models.training.manifest`. Where the features differ, nothing is written: wholen
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +15,18 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from models.training.manifest import MODELS, describe, description
+from models.training.manifest import MODELS, describe, description, digest
 
-LOOKS, SIDES = 8, (1, 48, 128)
+LOOKS = 8  # crops
 ROUNDING = 1e-4  # of their spread: folding batch norm in rounds, once more
 
 
 def features_of(model: Path) -> NDArray[np.float32]:
     """What it makes of crops of noise."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    crops = np.random.default_rng(3).normal(size=(LOOKS, *SIDES)).astype(np.float32)
-    (features,) = session.run(["features"], {"crop": crops})
+    (crop,) = session.get_inputs()
+    crops = np.random.default_rng(3).normal(size=(LOOKS, *crop.shape[1:])).astype(np.float32)
+    (features,) = session.run(["features"], {crop.name: crops})
     return np.asarray(features)
 
 
@@ -35,7 +35,7 @@ def renamed(wholeness: bytes, about: dict, old: Path, new: Path) -> bytes:
 
     Raises SystemExit where it does not name `old`, and where the features differ.
     """
-    before, after = (hashlib.sha256(one.read_bytes()).hexdigest() for one in (old, new))
+    before, after = digest(old), digest(new)
     if before not in about["training_command"]:
         message = f"{old}: wholeness.onnx names another recogniser: give the one that it names"
         raise SystemExit(message)

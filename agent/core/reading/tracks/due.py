@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Due:
     """`early_reads`, `early_confidence`: so many equal reads, each so confident, are told at once.
     So are `few_reads`, where at most one in `outweigh` reads of these speaks against them. Of a
-    vehicle that was told as another text or unsurely, so are `other_reads`; not all that sure, they
-    must be `sure_reads`, and what they exceed `little` by must sum up to `sure_excess`.
+    vehicle that was told unsurely, or as another text, it must be `early_reads` again, or
+    `sure_reads`, where what they exceed `little` by sums up to `sure_excess`; of another text, at
+    least `other_reads`.
     """
 
     early_reads: int = 2
