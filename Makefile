@@ -170,7 +170,8 @@ models: programs-models $(VENV)/train.stamp ## train the six models again (hours
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
 	for seed in 17 18 19; do $(BIN)/python -m models.training.whole.samples --data $(DATA) --seed $$seed --to $(TRAINED)/whole/$$seed.npz; done
-	$(BIN)/python -m models.training.whole.train $(TRAINED)/whole/*.npz --out $(TRAINED)/whole
+	$(BIN)/python -m models.training.whole.see $(TRAINED)/whole/*.npz --minutes $(MINUTES) --out $(TRAINED)/seen
+	$(BIN)/python -m models.training.whole.train $(TRAINED)/whole/*.npz --eyes $(TRAINED)/seen/checkpoint.pt --out $(TRAINED)/whole
 	$(BIN)/python -m models.training.whole.export $(TRAINED)/whole/checkpoint.pt
 	$(BIN)/python -m models.training.manifest
 

@@ -145,6 +145,11 @@ def covered(rng: Generator, image: Image, shape: Corners) -> Image:
     """A copy with something before it: of one colour or with streaks, leaning, its edge soft or
     hard.
     """
+    return before(rng, image, shape)[0]
+
+
+def before(rng: Generator, image: Image, shape: Corners) -> tuple[Image, NDArray[np.float32]]:
+    """The same, and where the thing is: H×W×1, 0–1."""
     height, width = image.shape[:2]
     size = shape.max(axis=0) - shape.min(axis=0)
     leaning = shape + rng.normal(0, 0.03, (4, 2)).astype(np.float32) * float(min(size))
@@ -160,4 +165,4 @@ def covered(rng: Generator, image: Image, shape: Corners) -> Image:
     )[:, :, None]
     grain = rng.normal(0, rng.uniform(1, 5), (height, width, 1))
     thing = np.clip(streaks * colour + grain, 0, 255)
-    return (image * (1 - cover) + thing * cover).astype(np.uint8)
+    return (image * (1 - cover) + thing * cover).astype(np.uint8), cover

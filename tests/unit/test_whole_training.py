@@ -133,6 +133,76 @@ def test_what_hides_and_does_not_mislead_counts_less_than_what_does():
     assert counts[0] == counts[1] > counts[3] > counts[2]
 
 
+def test_convolutions_that_pictures_taught_are_taken_over_and_nothing_else():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.whole.net import WholeNet
+    from models.training.whole.see import Seer
+
+    torch.manual_seed(1)
+    net, other = WholeNet(), WholeNet()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    net.look_with(Seer(other).state_dict())
+    for name, value in net.state_dict().items():
+        if name.startswith(("first.", "then.")):
+            assert (value == other.state_dict()[name]).all()
+        else:
+            assert (value == before[name]).all()
+
+
+def test_several_teachers_give_the_mean_of_their_first_answers(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.loop import write_averaged
+    from models.training.whole import train
+    from models.training.whole.net import WholeNet
+
+    torch.manual_seed(1)
+    nets = [WholeNet().eval() for _ in range(2)]
+    files = [
+        write_averaged(net.state_dict(), "none", tmp_path / str(number))
+        for number, net in enumerate(nets)
+    ]
+    some = kept(range(5))
+    given = train.lesson(some, np.zeros((5, 1), np.float16))
+    taught = train.taught(files, some, given)
+    each = [
+        train.answers(net, replace(given, seen=train.seen_by(net, some.around))) for net in nets
+    ]
+    mean = ((each[0] + each[1]) / 2).sigmoid()
+    assert taught.wanted[:, 0].numpy() == pytest.approx(mean[:, 0].numpy(), abs=1e-6)
+    assert (taught.wanted[:, 1:] == given.wanted[:, 1:]).all()
+    assert len(set(taught.counts.tolist())) == 1 < len(set(given.counts.tolist()))
+
+
+def test_who_is_to_be_taught_drops_less():
+    pytest.importorskip("torch", reason="the training needs PyTorch")
+    from torch import nn
+
+    from models.training.whole.net import WholeNet
+
+    net = WholeNet()
+    net.drop(0.2)
+    assert {one.p for one in net.head if isinstance(one, nn.Dropout)} == {0.2}
+
+
+def test_the_lesson_of_pictures_asks_where_a_thing_is_and_nothing_of_what_is_unknown():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.whole import pictures, see
+    from models.training.whole.net import WholeNet
+
+    torch.manual_seed(1)
+    net = see.Seer(WholeNet()).eval()
+    lesson = next(pictures.lessons(1, noise()[None, :96, :192, 0]))
+    fine, coarse, hides = net(torch.from_numpy(lesson.pictures))
+    assert (fine.shape, coarse.shape) == (lesson.fine.shape, lesson.coarse.shape)
+    assert hides.shape == lesson.hides.shape
+    losses = see.losses_of(net, lesson)
+    assert set(losses) == {"fine", "coarse", "hides"}
+    unknown = replace(lesson, hides=np.full_like(lesson.hides, pictures.UNKNOWN))
+    assert see.losses_of(net, unknown)["hides"] == 0
+    sum(losses.values()).backward()
+    assert all(one.grad is not None for one in net.first.parameters())
+
+
 def test_the_exported_network_answers_a_half_where_an_answer_begins_to_count(tmp_path):
     torch = pytest.importorskip("torch", reason="the training needs PyTorch")
     import onnxruntime

@@ -5,6 +5,7 @@ with: posts, bars, balls, another car's body, dirt; of one colour, of the car's 
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Image
 from bench import spoilt_plates
@@ -17,21 +18,31 @@ BLOB = (0.08, 0.35)  # of the plate's width
 
 def hidden(rng: Generator, image: Image, corners: Corners) -> Image:
     """A copy with one thing before the plate, or rarely two."""
-    seen = _one(rng, image, corners)
-    return _one(rng, seen, corners) if rng.random() < 0.1 else seen
+    return hidden_where(rng, image, corners)[0]
 
 
-def _one(rng: Generator, image: Image, corners: Corners) -> Image:
+def hidden_where(
+    rng: Generator, image: Image, corners: Corners
+) -> tuple[Image, NDArray[np.float32]]:
+    """The same, and where something is: H×W×1, 0–1."""
+    seen, cover = _one(rng, image, corners)
+    if rng.random() < 0.1:
+        seen, more = _one(rng, seen, corners)
+        cover = np.maximum(cover, more)
+    return seen, cover
+
+
+def _one(rng: Generator, image: Image, corners: Corners) -> tuple[Image, NDArray[np.float32]]:
     if rng.random() < MEASURED:
         if rng.random() < 0.5:
             side, share = spoilt_plates.drawn(rng)
             shape = spoilt_plates.beyond(corners, side, share)
         else:
             shape = spoilt_plates.post(rng, corners)
-        return spoilt_plates.covered(rng, image, shape)
+        return spoilt_plates.before(rng, image, shape)
     cover = _cover(rng, image.shape[:2], corners)
     thing = _surface(rng, image, corners)
-    return (image * (1 - cover) + thing * cover).astype(np.uint8)
+    return (image * (1 - cover) + thing * cover).astype(np.uint8), cover
 
 
 def _cover(rng: Generator, size: tuple[int, int], corners: Corners) -> np.ndarray:

@@ -5,9 +5,12 @@ It is given the plate pulled straight with its surroundings, `around` N×1×96×
 standardised; the recogniser's last `features` N×160×32; and the `signs` N×26
 (`agent.vision.whole.wholeness`). It answers N×3, logits in that order. About 27 MMAC.
 
-Its first convolutions are the aligner's, which learnt from scenes what a plate's edge is, and they
-stay as they are. So little is left to learn that minutes are enough.
+Its convolutions begin as the aligner's, which learnt from scenes what a plate's edge is. Then they
+learn from pictures alone what stands before a plate (`whole.see`). What is left to learn from the
+few samples that were read takes minutes, and the first of them stay as they are.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -96,6 +99,20 @@ class WholeNet(nn.Module):
         kept = {value.name: numpy_helper.to_array(value) for value in shipped.graph.initializer}
         self.middle.copy_(torch.tensor(kept["net.middle"]))
         self.spread.copy_(torch.tensor(kept["net.spread"]))
+
+    def look_with(self, eyes: Mapping[str, Tensor]) -> None:
+        """The convolutions of a checkpoint of `whole.see`."""
+        for part, name in ((self.first, "first."), (self.then, "then.")):
+            mine = {
+                key.removeprefix(name): one for key, one in eyes.items() if key.startswith(name)
+            }
+            part.load_state_dict(mine)
+
+    def drop(self, share: float) -> None:
+        """Drop that share of what the dense layers are given, while it learns."""
+        for layer in self.head:
+            if isinstance(layer, nn.Dropout):
+                layer.p = share
 
     def forward(self, around: Tensor, features: Tensor, signs: Tensor) -> Tensor:
         """See the module's docstring."""
