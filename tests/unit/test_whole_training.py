@@ -171,6 +171,9 @@ def test_several_teachers_give_the_mean_of_their_first_answers(tmp_path):
     assert taught.wanted[:, 0].numpy() == pytest.approx(mean[:, 0].numpy(), abs=1e-6)
     assert (taught.wanted[:, 1:] == given.wanted[:, 1:]).all()
     assert len(set(taught.counts.tolist())) == 1 < len(set(given.counts.tolist()))
+    twice = train.taught([files[0], *files], some, given).wanted[:, 0]
+    mean = ((2 * each[0] + each[1]) / 3).sigmoid()
+    assert twice.numpy() == pytest.approx(mean[:, 0].numpy(), abs=1e-6)
 
 
 def test_who_is_to_be_taught_drops_less():

@@ -11,19 +11,19 @@ Then `python -m models.training.whole.train`, with `--eyes`.
 import argparse
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
-from models.training.data_guard import refuse_measure_only
+from models.training.aligner.net import LAYERS
 from models.training.feeding import Feeder
 from models.training.loop import Losses, Plan, Training, short_floats
-from models.training.whole.net import CELLS, NARROWED, WholeNet
+from models.training.whole.net import CELLS, KEPT, NARROWED, WholeNet
 from models.training.whole.pictures import UNKNOWN, Lesson, lessons
 from models.training.whole.samples import WHOLE, load
+from models.training.whole.train import network
 
 SHIPPED = Path(__file__).parents[2] / "wholeness.onnx"
-FINE_CHANNELS = 48
+FINE_CHANNELS = LAYERS[KEPT - 1][0]
 
 
 class Seer(nn.Module):
@@ -76,13 +76,14 @@ def main(arguments: list[str] | None = None) -> None:
     whole = samples.around[samples.kind == WHOLE]
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)
-    net = WholeNet()
-    net.go_on_from(onnx.load(refuse_measure_only(given.further)))
     command = (
         f"python -m models.training.whole.see SAMPLES --minutes {given.minutes:g} --seed "
         f"{given.seed} --rate {given.rate:g}"
     )
-    training = Training(Seer(net), Plan(given.out, given.minutes, given.seed, given.rate, command))
+    training = Training(
+        Seer(network(given.further)),
+        Plan(given.out, given.minutes, given.seed, given.rate, command),
+    )
     seed = given.seed + training.step
     feeder = Feeder(lambda _share: lessons(seed, whole))
     training.run(feeder, losses_of)

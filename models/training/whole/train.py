@@ -90,13 +90,13 @@ def taught(teachers: Sequence[Path], samples: Samples, given: Lesson) -> Lesson:
     """The same lesson, but the first answer is to be the mean of these networks'. They know of each
     plate how doubtful it is, so all count the same.
     """
-    said = []
-    for path in teachers:
+    said = {}
+    for path in set(teachers):  # one may be named, and so count, several times
         teacher = network(path).eval()
         eyes = replace(given, seen=seen_by(teacher, samples.around))
-        said.append(answers(teacher, eyes)[:, 0])
+        said[path] = answers(teacher, eyes)[:, 0]
     wanted = given.wanted.clone()
-    wanted[:, 0] = torch.stack(said).mean(0).sigmoid()
+    wanted[:, 0] = torch.stack([said[path] for path in teachers]).mean(0).sigmoid()
     return replace(given, wanted=wanted, counts=counts_of(samples, 1.0))
 
 
@@ -166,10 +166,9 @@ def loss_of(net: WholeNet, given: Lesson, of: Tensor) -> Tensor:
 
 def begun(given: argparse.Namespace, signs: NDArray[np.float32]) -> WholeNet:
     """The network before its first step."""
-    net = WholeNet()
     if given.further:
-        net.go_on_from(onnx.load(refuse_measure_only(given.further)))
-        return net
+        return network(given.further)
+    net = WholeNet()
     net.begin_with(onnx.load(refuse_measure_only(given.aligner)), signs)
     begin(net, refuse_measure_only(given.start) if given.start else None)
     return net
