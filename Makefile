@@ -158,15 +158,16 @@ test-fresh: root programs-tree
 	@for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
 
 models: export PLATEWARDEN_PLATES = $(DATA)
-models: programs-models $(VENV)/train.stamp ## train the six models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
+models: programs-models $(VENV)/train.stamp ## train the seven models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
 	$(BIN)/python -m models.training.fonts --install
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/teacher
 	$(BIN)/python -m models.training.detector.distil --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector --cache $(TRAINED)/teacher --start $(TRAINED)/teacher/checkpoint.pt
 	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/aligner --cache $(TRAINED)/teacher
 	$(BIN)/python -m models.training.recognizer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.stacked.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/stacked --start $(TRAINED)/recognizer/checkpoint.pt
+	$(BIN)/python -m models.training.reviewer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/reviewer --start $(TRAINED)/recognizer/checkpoint.pt --teacher $(TRAINED)/recognizer/checkpoint.pt
 	$(BIN)/python -m models.training.issuer.train --minutes $(MINUTES) --out $(TRAINED)/issuer
-	for model in detector aligner recognizer stacked issuer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
+	for model in detector aligner recognizer reviewer stacked issuer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
 	for seed in 17 18 19; do $(BIN)/python -m models.training.whole.samples --data $(DATA) --seed $$seed --to $(TRAINED)/whole/$$seed.npz; done

@@ -15,7 +15,7 @@ from agent.vision.models import load_model, model_entry, read_manifest
 
 pytestmark = pytest.mark.hardware
 
-NAMES = ("detector", "aligner", "recognizer", "wholeness", "stacked", "issuer")
+NAMES = ("detector", "aligner", "recognizer", "reviewer", "wholeness", "stacked", "issuer")
 MOST_SECONDS_TO_LOAD = 0.5
 FRAMES_TO_FIND_IT = 90
 

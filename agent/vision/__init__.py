@@ -1,4 +1,4 @@
-"""From pixels to plates: the six networks, how they are loaded, and what their outputs mean."""
+"""From pixels to plates: the seven networks, how they are loaded, and what their outputs mean."""
 
 import os
 

@@ -15,11 +15,13 @@ from agent.vision.sessions import Session
 from agent.vision.whole.limits import LONGEST
 from agent.vision.whole.wholeness import Wholeness
 
+READING = ("recognizer", "stacked", "reviewer")
+
 
 def load_vision(
     threads: int = 1, models_dir: Path | None = None, longest_text: int = LONGEST
 ) -> tuple[AligningDetector, OnnxPlateReader]:
-    """All six networks, each with `threads` threads; OpenCV gets as many. `longest_text`:
+    """All seven networks, each with `threads` threads; OpenCV gets as many. `longest_text`:
     characters, as OnnxPlateReader's. Raises ModelError.
     """
     cv2.setNumThreads(threads)
@@ -32,5 +34,7 @@ def load_vision(
     proposer = OnnxPlateDetector(*load("detector"))
     detector = AligningDetector(proposer, *load("aligner"))
     whole, issuer = Wholeness(*load("wholeness")), Issuer(*load("issuer"))
-    (recognizer, _), (stacked, _) = load("recognizer"), load("stacked")
-    return detector, OnnxPlateReader(recognizer, whole, issuer, longest_text, stacked)
+    (recognizer, _), (stacked, _), (reviewer, _) = map(load, READING)
+    return detector, OnnxPlateReader(
+        recognizer, whole, issuer, longest_text, stacked, reviewer=reviewer
+    )

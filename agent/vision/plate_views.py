@@ -1,5 +1,8 @@
-"""What the recogniser's network sees of one plate: in one crop of it, or where that is not sure, in
-two or three, whose readings are averaged.
+"""What is seen of one plate: by the recogniser's network in one crop of it, or where that is not
+sure, in one to three more, most of them by a network that was trained on what the first one doubts.
+
+The readings are averaged, since two networks err on other plates (Hansen and Salamon, Neural
+network ensembles, 1990).
 
 The mean of several calibrated probabilities is itself too modest, however good each is (Ranjan and
 Gneiting, Combining probability forecasts, 2010). Their remedy is a beta map, here with the three
@@ -27,16 +30,17 @@ STACKED_HEIGHT_PX = 72  # of models/stacked.onnx: three characters stand in the 
 CLOSE = (0.02, 0.05)
 # Margins of more crops of a plate that is not read surely; still within the training's spread.
 LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)
-SURE, HOPELESS = 0.9, 0.15  # from here on one crop is enough; up to here more change nothing
-# Two crops with this mean would be told as sure, by worth(): a third is asked first.
-ASKED_AGAIN_FROM = 0.83
+# From the first on one look is enough; up to the last more change nothing.
+CLEAR, SURE, HOPELESS = 0.97, 0.9, 0.15
+# Two looks with this mean would be told as sure, by worth(): two more are asked first.
+ASKED_AGAIN_FROM = 0.75
 TOLD_AS_SURE = 0.9
 # From and to of a two-row plate's height. They overlap because city names lie above.
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)
 CONSIDERED = 8  # readings that the prior over formats chooses among
 # Fitted by `python -m models.training.recognizer.calibrate` over the recogniser that ships, on part
 # *tune* of the photographs and on drawn scenes. Fit it again with the next recogniser.
-RIGHT, WRONG, SHIFT = 1.7, 0.4, 1.8
+RIGHT, WRONG, SHIFT = 2.02, 0.28, 2.37
 
 Map = NDArray[np.float32]
 Worth = Callable[[float], float]  # from a mean of crops, 0–1, to a probability, 0–1
@@ -52,7 +56,8 @@ class Session(Protocol):
 class View:
     """What the network saw, best first; the probability of each region; the readings after the
     prior over formats, best first; the first crop's probabilities, step by step, and features.
-    `stacked`: it was read with characters that stand one above the other.
+    `stacked`: it was read with characters that stand one above the other. `first`: what the first
+    of several looks read; None: there was one.
     """
 
     seen: list[Reading]
@@ -61,6 +66,7 @@ class View:
     steps: Map
     features: Map
     stacked: bool = False
+    first: Reading | None = None
 
     @property
     def best(self) -> Reading:
@@ -90,33 +96,46 @@ def beta(mean: float, right: float, wrong: float, shift: float) -> float:
 
 
 class Views:
-    """Over a session of the recogniser's network (models/recognizer.onnx, models/stacked.onnx).
+    """Over a session of a reading network (recognizer.onnx, reviewer.onnx, stacked.onnx).
 
     It takes `crop` float32 N×1×`height`×128, grey, each standardised. It gives `logits` N×32×37
     (blank, 0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of
-    which it computes both. `worth`: what a mean over several crops is worth.
+    which it computes both. `worth`: what a mean over several crops is worth. `reviewer`: who looks
+    at what one look does not show clearly; None: nobody, and one look has to do.
     """
 
     def __init__(
-        self, session: Session, worth: Worth = worth, height: int = INPUT_HEIGHT_PX
+        self,
+        session: Session,
+        worth: Worth = worth,
+        height: int = INPUT_HEIGHT_PX,
+        reviewer: "Views | None" = None,
     ) -> None:
         self._session, self._worth, self._height = session, worth, height
+        self._reviewer = reviewer
 
     def view(self, image: Image, box: PlateBox, first: View | None = None) -> View:
-        """What one crop shows, or where that is not sure, what two or three show. `first`: the
-        close crop's view, where it was looked at already.
+        """What one look shows, or where that is not clear, what two or four show. `first`: the
+        recogniser's at the close crop, where there was one already.
 
-        Errors of several crops agree less than their truths do. What a first crop reads surely
-        would gain nothing, nor what it reads as nothing; two that agree need a third only where
-        they would be told as sure.
+        What is read surely, but not clearly, the reviewer checks: where it reads the same, nothing
+        changes. Errors of several looks agree less than their truths do, and those of two networks
+        least. What a first look reads as nothing would gain nothing; two that agree need more only
+        where they would be told as sure.
         """
         first = first or self.look(image, box, CLOSE)
-        if not first.best.text or not HOPELESS < first.best.probability < SURE:
+        before = first.best
+        clear = not before.text or not HOPELESS < before.probability < CLEAR
+        if clear or self._reviewer is None:
             return first
-        second = self.look(image, box, LOOSE)
+        second = self._reviewer.look(image, box, CLOSE)
+        same = second.best.text == before.text
+        if same and before.probability >= SURE:
+            return first
         view = together(first, second)
-        if first.best.text != second.best.text or view.best.probability >= ASKED_AGAIN_FROM:
-            view = together(first, second, self.look(image, box, TIGHT))
+        if not same or view.best.probability >= ASKED_AGAIN_FROM:
+            more = self.look(image, box, LOOSE), self._reviewer.look(image, box, TIGHT)
+            view = together(first, second, *more)
         return replace(view, ranked=calibrated(view.ranked, self._worth))
 
     def look(self, image: Image, box: PlateBox, inset: tuple[float, float]) -> View:
@@ -136,7 +155,8 @@ class Views:
 def together(*crops: View) -> View:
     """Several crops' readings averaged; the rest is the first one's."""
     seen, regions = averaged([crop.seen for crop in crops]), crops[0].regions
-    return replace(crops[0], seen=seen, ranked=weighed(seen, regions))
+    ranked = weighed(seen, regions)
+    return replace(crops[0], seen=seen, ranked=ranked, first=crops[0].best)
 
 
 def calibrated(ranked: list[Reading], worth: Worth = worth) -> list[Reading]:

@@ -64,8 +64,11 @@ class OnnxPlateReader:
         longest: int = limits.LONGEST,
         stacked: Session | None = None,
         worth: Worth = worth,
+        reviewer: Session | None = None,
     ) -> None:
-        self._views, self._issuer, self._longest = Views(session, worth), issuer, longest
+        again = Views(reviewer) if reviewer else None
+        self._views = Views(session, worth, reviewer=again)
+        self._issuer, self._longest = issuer, longest
         further = Views(stacked, as_it_is, STACKED_HEIGHT_PX) if stacked else None
         self._second_look = SecondLook(self._views, whole, further)
 

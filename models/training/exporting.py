@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from agent.disk.atomic_file import write_atomic
 from models.training.loop import command_of
-from models.training.manifest import describe
+from models.training.manifest import READABLE, describe
 
 OPSET = 17
 Narrow = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
@@ -84,7 +85,7 @@ def write(described: bytes, difference: float, target: Path) -> None:
             f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
         )
         raise ExportError(message)
-    target.write_bytes(described)
+    write_atomic(target, described, READABLE)
     print(f"{target}: {len(described)} bytes, differs from PyTorch by at most {difference:.1e}")
 
 

@@ -24,7 +24,7 @@ def rounded(net: Net) -> Net:
     return net
 
 
-def halved(model: bytes) -> bytes:
+def packed(model: bytes) -> bytes:
     """The same network with its large weights as 16-bit floats, widened when it is loaded."""
     return narrowed(model, _half)
 

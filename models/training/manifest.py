@@ -15,9 +15,12 @@ from pathlib import Path
 
 import onnx
 
+from agent.disk.atomic_file import write_atomic
+
 MODELS = Path(__file__).parents[1]
 VERSION = 1
 KEY = "platewarden"
+READABLE = 0o644  # a file that ships, for everybody
 
 
 def describe(
@@ -97,9 +100,8 @@ def write(folder: Path) -> dict:
         "version": VERSION,
         "models": {path.stem: entry(path) for path in sorted(folder.glob("*.onnx"))},
     }
-    (folder / "manifest.json").write_text(
-        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    write_atomic(folder / "manifest.json", text.encode(), READABLE)
     return manifest
 
 

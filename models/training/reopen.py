@@ -4,8 +4,8 @@
     python -m models.training.recognizer.train --start ../train/shipped/checkpoint.pt --minutes 60
     --rate 1e-3 --out ../train/further
 
-The same for `stacked`, `aligner` and `detector`; the last two need --data, whose photographs they
-are measured on.
+The same for `reviewer`, `stacked`, `aligner` and `detector`; the last two need --data, whose
+photographs they are measured on.
 """
 
 import argparse
@@ -45,7 +45,7 @@ BATCHES = 20  # of samples that the statistics are measured on
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How one of the four is built, exported, and what it is trained on.
+    """How one of the five is built, exported, and what it is trained on.
 
     `samples`: from the photographs' folder and the cache to a batch of the network's input.
     """
@@ -102,6 +102,7 @@ def ready(data: Path | None, cache: Path) -> Path:
 
 NETWORKS = {
     "recognizer": Network(Recognizer, recognizer_export.as_shipped, recognizer_input),
+    "reviewer": Network(Recognizer, recognizer_export.as_shipped, recognizer_input),
     "stacked": Network(stacked_net.build, stacked_net.as_shipped, stacked_input),
     "aligner": Network(Aligner, aligner_export.as_shipped, aligner_input),
     "detector": Network(PlateNet, detector_export.as_shipped, detector_input),

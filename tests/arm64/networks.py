@@ -1,4 +1,4 @@
-"""Run with the unpacked package's libraries and models, nothing else: the six networks load by
+"""Run with the unpacked package's libraries and models, nothing else: the seven networks load by
 the manifest's hashes and look at a grey frame.
 """
 

@@ -219,6 +219,7 @@ def test_a_wheel_holds_the_product(tmp_path, package):
         "models/manifest.json",
         "models/detector.onnx",
         "models/recognizer.onnx",
+        "models/reviewer.onnx",
         "models/wholeness.onnx",
         "models/issuer.onnx",
         "models/stacked.onnx",

@@ -1,4 +1,4 @@
-"""The six networks as shipped, on whatever processor this runs (`make test-arm64`: a Pi 4): a
+"""The seven networks as shipped, on whatever processor this runs (`make test-arm64`: a Pi 4): a
 drawn plate is read to the letter.
 """
 

@@ -67,6 +67,15 @@ def test_the_fit_finds_how_often_such_texts_are_right(truth):
         assert beta(mean, *found) == pytest.approx(beta(mean, *truth), abs=0.02)
 
 
+@pytest.mark.parametrize("truth", [(2.4, -0.5, 1.5), (-0.5, 2.0, 1.5)])
+def test_a_fit_never_makes_less_of_more(truth):
+    """Where few texts are nearly sure, chance can have it that more of them are wrong."""
+    found = fitted([drawn(2_000, lambda mean: beta(mean, *truth), 5)])
+    told = [beta(mean, *found) for mean in MEANS]
+    assert all(low <= high for low, high in pairwise(told))
+    assert min(found[:2]) == 0 < max(found[:2])
+
+
 def test_each_set_counts_the_same_however_large_it_is():
     modest = drawn(4_000, lambda mean: beta(mean, 1, 1, 1.5), 6)
     honest = drawn(400, lambda mean: mean, 7)

@@ -2,6 +2,8 @@
 network of their own, and a text that may lack something is never sure.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,80 @@ def test_a_text_with_its_stack_is_as_sure_as_the_network_that_read_it():
 def test_what_is_read_with_a_stack_says_so(first, missing, other, stacked):
     look = SecondLook(Reads(), lambda *_seen: missing, Reads(other))
     assert look(IMAGE, BOX, view(first))[0].stacked is stacked
+
+
+def reviewed(told, probability, first, own):
+    """What the reviewer made of a plate that the recogniser's own look read otherwise."""
+    return replace(view(told, probability), first=view(first, own).best)
+
+
+@pytest.mark.parametrize(
+    ("guess", "probability"), [("LNM1286", 0.4), ("LNM1286", 0.2), ("LNM1286", 0.05)]
+)
+def test_a_stack_is_put_into_what_the_recogniser_read_where_the_reviewer_guesses_at_it(
+    guess, probability
+):
+    look = SecondLook(Reads(), lambda *_seen: SUSPECTED, Reads("UM1286", 0.8))
+    seen, found = look(IMAGE, BOX, reviewed(guess, probability, "M1286", 0.6))
+    assert (seen.best.text, found) == ("UM1286", frozenset())
+    assert seen.best.probability == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("missing", [SUSPECTED, LEFT_OUT])
+def test_a_stack_at_which_the_reviewer_guessed_rightly_is_as_sure_as_who_reads_stacks(missing):
+    look = SecondLook(Reads(), lambda *_seen: missing, Reads("UM1286", 0.97))
+    seen, found = look(IMAGE, BOX, reviewed("UM1286", 0.6, "M1286", 0.5))
+    assert (seen.best.text, seen.stacked, found) == ("UM1286", True, frozenset())
+    assert seen.best.probability == pytest.approx(0.97)
+
+
+def test_what_both_look_at_alike_has_no_stack():
+    look = SecondLook(Reads(), lambda *_seen: LEFT_OUT, Reads("UM1286", 0.97))
+    seen, found = look(IMAGE, BOX, reviewed("UM1286", 0.6, "UM1286", 0.5))
+    assert (seen.best.probability, seen.stacked, found) == (0.6, False, frozenset())
+
+
+def test_what_neither_of_the_two_reads_is_not_looked_at():
+    stacked = Reads("UM1286", 0.8)
+    look = SecondLook(Reads(), lambda *_seen: SUSPECTED, stacked)
+    given = reviewed("LNM1286", 0.05, "M1286", 0.08)
+    assert look(IMAGE, BOX, given) == (given, frozenset())
+    assert stacked.asked == []
+
+
+def test_a_stack_that_would_fit_what_is_told_is_put_in_there_too():
+    look = SecondLook(Reads(), lambda *_seen: SUSPECTED, Reads("UM1286", 0.8))
+    seen, _found = look(IMAGE, BOX, reviewed("M1286", 0.6, "PL286", 0.3))
+    assert seen.best.text == "UM1286"
+
+
+def test_a_series_with_stacks_is_looked_at_whichever_of_the_two_reads_it():
+    """P150198 is what is read of such a series, TST1234 is not."""
+    stacked = Reads("BF150198")
+    look = SecondLook(Reads(), lambda *_seen: Missing(), stacked)
+    assert look(IMAGE, BOX, reviewed("TST1234", 0.5, "P150198", 0.4))[0].best.text == "BF150198"
+
+
+class Turned(Reads):
+    """Reads this when left and right are exchanged."""
+
+    def __init__(self, text, probability):
+        super().__init__()
+        self.turned = view(text, probability)
+
+    def seen(self, _crop):
+        return self.turned
+
+
+@pytest.mark.parametrize(
+    ("turned", "mirrored"),
+    [(("TOH8IT", 0.8), True), (("TOH8IT", 0.4), False), (("TI8HOT", 0.8), False)],
+)
+def test_a_mirrored_plate_that_several_looks_make_sure_is_still_found(turned, mirrored):
+    """One look at it turned is surer than one look at it was, though not than several together."""
+    look = SecondLook(Turned(*turned), lambda *_seen: Missing(), None)
+    _, found = look(IMAGE, BOX, reviewed("TI8HOT", 0.93, "TI8H0T", 0.5))
+    assert found == frozenset({Limit.MIRRORED} if mirrored else ())
 
 
 def test_nothing_suspected_nothing_asked():

@@ -71,7 +71,8 @@ class SecondLook:
     def __call__(self, image: Image, box: PlateBox, view: View) -> tuple[View, frozenset[Limit]]:
         """What is seen with the stacked characters, and what the picture has against its text."""
         best, stack = view.best, UNSEEN
-        if box.whole or len(best.text) < FEWEST or best.probability < LOOKED_AT_FROM:
+        surest = max(reading.probability for reading in readings(view))
+        if box.whole or len(best.text) < FEWEST or surest < LOOKED_AT_FROM:
             return view, frozenset()
         if is_test_plate(best.text):  # in no issuer's format, and whole by its check character
             return view, frozenset()
@@ -80,7 +81,9 @@ class SecondLook:
             if not stack.longer:
                 return view, frozenset()
         missing = self._whole(image, box, sight(view))
-        likely = may_lack_a_stack(best.text, view.regions.tolist())
+        likely = any(
+            may_lack_a_stack(reading.text, view.regions.tolist()) for reading in readings(view)
+        )
         if stack == UNSEEN and (likely or missing.perhaps_stacked):
             stack = self._stack(image, box, view, left_out=missing.stacked)
         lost = missing.stacked and not stack.longer and not stack.absent
@@ -88,7 +91,7 @@ class SecondLook:
         if stack.longer or found:
             return stack.longer or view, found
         view = doubted(view) if stack.denied and likely else view
-        mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best)
+        mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, view)
         return view, frozenset({Limit.MIRRORED} if mirrored else ())
 
     def _stack(self, image: Image, box: PlateBox, view: View, *, left_out: bool = False) -> Stack:
@@ -97,28 +100,38 @@ class SecondLook:
         """
         if self._stacked is None or box.rows == 2:
             return UNSEEN
-        text, first = view.best.text, self._stacked.look(image, box, CLOSE)
-        seen = first.best
-        if seen.text == text:
+        close = self._stacked.look(image, box, CLOSE)
+        seen, (told, own) = close.best, readings(view)
+        fitting = mended if left_out else gained
+        # Of what the reviewer only guessed at, it is not the last word that it guessed right.
+        guessed = seen.text != own.text and fitting(own.text, seen.text)
+        if seen.text == told.text and not guessed:
             sure, doubtful = seen.probability >= TOLD_AS_SURE, seen.probability < JUDGED_FROM
             return Stack(absent=sure, denied=doubtful)
-        fits = mended if left_out else gained
-        if not fits(text, seen.text):
+
+        def fits(longer: str) -> bool:
+            return any(fitting(reading.text, longer) for reading in readings(view))
+
+        if not fits(seen.text):
             return Stack(denied=True)
-        crops = [first, *(self._stacked.look(image, box, inset) for inset in (LOOSE, TIGHT))]
+        crops = [close, *(self._stacked.look(image, box, inset) for inset in (LOOSE, TIGHT))]
         longer = agreed(crops)
         # Of less, the first look is the better one, unless that is wrong in any case.
         likely = left_out or longer.best.probability >= JUDGED_FROM
-        told = likely and fits(text, longer.best.text)
-        return (
-            Stack(replace(longer, stacked=True)) if told else Stack(denied=longer.best.text != text)
-        )
+        if likely and fits(longer.best.text):
+            return Stack(replace(longer, stacked=True))
+        return Stack(denied=longer.best.text != told.text)
 
-    def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
-        """Does the picture say more surely something else when left and right are exchanged?"""
+    def _mirrored(self, image: Image, box: PlateBox, view: View) -> bool:
+        """Does the picture say more surely something else when left and right are exchanged?
+
+        One look is compared with one look: several of a mirrored plate can be surer together than
+        one of it turned.
+        """
+        told, first = readings(view)
         crop = np.ascontiguousarray(network_input(image, box)[:, ::-1])
         turned = self._views.seen(crop).best
-        return turned.text != best.text and turned.probability > best.probability
+        return turned.text != told.text and turned.probability > first.probability
 
 
 def agreed(crops: Sequence[View]) -> View:
@@ -131,6 +144,13 @@ def agreed(crops: Sequence[View]) -> View:
         for crop in crops
     )
     return longer if surely else doubted(longer)
+
+
+def readings(view: View) -> tuple[Reading, Reading]:
+    """What is to be told, and what the recogniser's own look read: it leaves a stack out, at which
+    the reviewer guesses.
+    """
+    return view.best, view.first or view.best
 
 
 def doubted(view: View) -> View:

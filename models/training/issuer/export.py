@@ -4,31 +4,22 @@
 
 Then `python -m models.training.manifest`. `--threshold`: the share from which on a line names its
 state (agent/vision/issuer/closed_list.py); `models.training.issuer.choose` shows what it costs.
-Weights are kept as 8-bit numbers, each filter with a scale of its own, which makes the file a
-quarter as large. They are widened once, when it is loaded, and the network computes with 32-bit
-floats.
+Weights are kept as 8-bit numbers.
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
-import onnx
-import torch
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from agent.vision.issuer.closed_list import LETTERS
-from models.training.exporting import Narrow, Shipped, export, fused, narrowed, noise_crops
+from models.training.exporting import Shipped, export, fused, noise_crops
 from models.training.issuer.net import STRIP, StripReader
 from models.training.loop import averaged_weights
+from models.training.quartering import packed, rounded
 
 PURPOSE = "reads the small print of one plate, which may name the issuing state"
 TARGET = Path(__file__).parents[2] / "issuer.onnx"
-Map = NDArray[np.float32]
-LARGEST = 127
-MATRIX = 2  # axes from which on weights are many
 THRESHOLD = 0.3  # chosen on part `tune` of us_crops_dev
 
 
@@ -55,46 +46,13 @@ def shipped(checkpoint: Path) -> Shipped:
     """As it will run: norms inside the convolutions, weights rounded to 8 bits. Input `strips`
     N×1×48×192, output `logits` N×48×27; N is free.
     """
-    net = fused(ShippedStripReader(load(checkpoint)))
-    with torch.no_grad():
-        for weights in net.parameters():
-            if weights.ndim >= MATRIX:
-                steps, scale = rounded(weights.numpy())
-                weights.copy_(torch.from_numpy(steps * scale))
     return Shipped(
-        net,
+        rounded(fused(ShippedStripReader(load(checkpoint)))),
         "strips",
         ("logits",),
         {key: {0: "strips"} for key in ("strips", "logits")},
         noise_crops(STRIP.height, STRIP.width),
     )
-
-
-def rounded(weights: Map) -> tuple[NDArray[np.int8], Map]:
-    """Whole numbers from -127 to 127, and the size of their step for each output channel."""
-    others = tuple(range(1, weights.ndim))
-    scale = np.maximum(np.abs(weights).max(axis=others, keepdims=True) / LARGEST, 1e-12)
-    return np.rint(weights / scale).astype(np.int8), scale.astype(np.float32)
-
-
-def packed(model: bytes) -> bytes:
-    """The same network with its filters as 8-bit numbers.
-
-    Cast and multiplied, and not by DequantizeLinear: onnxruntime leaves that to every run.
-    """
-    return narrowed(model, _eight_bits)
-
-
-def _eight_bits(value: onnx.TensorProto) -> Narrow | None:
-    weights = numpy_helper.to_array(value)
-    if weights.dtype != np.float32 or weights.ndim < MATRIX:
-        return None
-    steps, scale = rounded(weights)
-    small, step, cast = (value.name + end for end in ("_8", "_step", "_wide"))
-    return [numpy_helper.from_array(steps, small), numpy_helper.from_array(scale, step)], [
-        helper.make_node("Cast", [small], [cast], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Mul", [cast, step], [value.name]),
-    ]
 
 
 def main() -> None:

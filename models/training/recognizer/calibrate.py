@@ -21,13 +21,12 @@ from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame
 from agent.pipeline import plates_in
 from agent.vision.model_loader import load_vision
-from agent.vision.models import load_model
 from agent.vision.plate_views import RIGHT, SHIFT, WRONG, beta
-from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.whole.wholeness import Missing
 from bench.cause_frames import CAUSES, scenes
 from models.training import fonts
 from models.training.evaluate import COPIES, NOW, best_of, copied, opened, pictures
+from models.training.readers import reader_with
 from models.training.render.syntax import font_names
 
 PRIOR = 0.01  # how strongly the parameters are drawn to what changes nothing: 1, 1, 0
@@ -64,8 +63,7 @@ def doubtful(seen: Iterator[Picture], models: Path | None) -> Doubtful:
     """Those reads of these pictures' plates. Raises SystemExit where there is none."""
     means = Means()
     detector = load_vision(1, models)[0]
-    recogniser = load_model("recognizer", 1, models)
-    reader = OnnxPlateReader(recogniser, lambda *_: Missing(), worth=means)
+    reader = reader_with(lambda *_: Missing(), models, means)
     found = list[tuple[str, float, bool]]()
     for plate, frame, box, text in seen:
         said = best_of(plates_in(detector, reader, frame), box, text)
@@ -103,22 +101,32 @@ def drawn(count: int, seed: int) -> Iterator[Picture]:
 
 
 def fitted(sets: Sequence[Doubtful]) -> tuple[float, float, float]:
-    """The parameters of plate_views.beta with the least log loss, each set counting the same: a
-    logistic regression on ln p and −ln(1 − p), by Newton's method.
+    """The parameters of plate_views.beta with the least log loss, each set counting the same, and
+    the first two not below 0, since more must not become less.
     """
+    free = np.ones(3, bool)
+    while True:
+        found = regressed(sets, free)
+        if (rises := found[:2] >= 0).all():
+            return float(found[0]), float(found[1]), float(found[2])
+        free[:2] &= rises
+
+
+def regressed(sets: Sequence[Doubtful], free: NDArray[np.bool_]) -> Numbers:
+    """A logistic regression on ln p and −ln(1 − p), by Newton's method. What is not `free` is 0."""
     means = np.concatenate([one.means for one in sets])
     right = np.concatenate([one.right for one in sets])
     weights = np.concatenate([one.weights for one in sets]) * len(means) / len(sets)
     clear = np.clip(means, 1e-6, 1 - 1e-6)
-    rows = np.stack([np.log(clear), -np.log1p(-clear), np.ones_like(clear)], 1)
-    start = np.array([1.0, 1.0, 0.0])
+    rows = np.stack([np.log(clear), -np.log1p(-clear), np.ones_like(clear)], 1) * free
+    start = np.array([1.0, 1.0, 0.0]) * free
     found = start.copy()
     for _ in range(ROUNDS):
         said = 1 / (1 + np.exp(-rows @ found))
         slope = rows.T @ (weights * (said - right)) + PRIOR * (found - start)
         bend = (rows.T * (weights * said * (1 - said))) @ rows + PRIOR * np.eye(3)
         found = found - np.linalg.solve(bend, slope)
-    return float(found[0]), float(found[1]), float(found[2])
+    return found
 
 
 def loss(one: Doubtful, parameters: tuple[float, float, float]) -> float:

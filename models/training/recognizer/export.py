@@ -10,9 +10,10 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+from models.training import halving
 from models.training.exporting import Shipped, export, fused, noise_crops
-from models.training.halving import halved, rounded
 from models.training.loop import averaged_weights
 from models.training.recognizer.net import CROP, Recognizer, ShippedRecognizer
 from models.training.render.degrade import Crop
@@ -48,9 +49,11 @@ def write(
     purpose: str,
     target: Path,
     shipped: Callable[[Path], Shipped],
+    precision: ModuleType = halving,
 ) -> None:
     """The command line of an export of this network; `description`: the module's docstring,
-    `shipped`: from a checkpoint to the network as it will run, but for its weights' precision.
+    `shipped`: from a checkpoint to the network as it will run, but for its weights' `precision`,
+    which is halving or quartering.
     """
     parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
@@ -58,13 +61,13 @@ def write(
     given = parser.parse_args()
     whole = shipped(given.checkpoint)
     export(
-        replace(whole, net=rounded(fused(whole.net))),
+        replace(whole, net=precision.rounded(fused(whole.net))),
         given.checkpoint,
         given.to,
         purpose=purpose,
         classes=["blank", *CHARACTERS],
         threshold=0.0,
-        packed=halved,
+        packed=precision.packed,
     )
 
 

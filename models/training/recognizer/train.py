@@ -11,6 +11,7 @@ once. `--teacher` names weights whose right readings are to stay as they are (ke
 """
 
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -25,10 +26,21 @@ from models.training.recognizer.samples import NO_REGION, Batch, batches
 
 DEFAULTS = Defaults("recognizer.train", minutes=150.0, rate=2e-3, data=None)
 REGION_WEIGHT = 0.05
+Counted = Callable[[Tensor, Batch], Tensor]  # how much each of N samples counts
 CLEAN_SHARE, PHASED_SHARE = 0.05, 0.15  # of the minutes: clean only; until everything is spoiled
 
 
-def losses_of(net: Recognizer, batch: Batch, teacher: Recognizer | None = None) -> Losses:
+def all_alike(crops: Tensor, _batch: Batch) -> Tensor:
+    """As Counted: every sample counts the same."""
+    return torch.ones(len(crops), device=crops.device)
+
+
+def losses_of(
+    net: Recognizer,
+    batch: Batch,
+    teacher: Recognizer | None = None,
+    counted: Counted = all_alike,
+) -> Losses:
     """CTC over the characters, with a little of the region's cross-entropy; and what the teacher
     reads right, where there is one.
     """
@@ -40,13 +52,17 @@ def losses_of(net: Recognizer, batch: Batch, teacher: Recognizer | None = None) 
     characters = characters.float().log_softmax(2)
     steps = torch.full((len(batch.lengths),), characters.shape[1])
     lengths = torch.from_numpy(batch.lengths)
-    text: Tensor = nn.functional.ctc_loss(
+    texts: Tensor = nn.functional.ctc_loss(
         characters.transpose(0, 1),
         torch.from_numpy(batch.texts).to(place),
         steps,
         lengths,
+        reduction="none",
         zero_infinity=True,
     )
+    counts = counted(crops, batch)
+    by_character = texts / lengths.clamp(min=1).to(place)
+    text = (by_character * counts).sum() / counts.sum()
     region = nn.functional.cross_entropy(
         regions.float(), torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION
     )

@@ -21,10 +21,10 @@ from rich.table import Table
 from agent.core.reading.sighting import Frame, Image, PlateBox
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model
-from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.whole.wholeness import Missing, Sight, Wholeness
 from bench.limits import NOW, on_plate, photographed
 from bench.scoring import SURE, plain
+from models.training.readers import reader_with
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 HOWS = ("whole", "hidden")
@@ -55,7 +55,7 @@ def sure_reads(folder: Path, seeds: list[int], models: Path | None) -> Iterator[
     """Of all that are to be chosen on; whole ones once."""
     detector = load_vision(1, models)[0]
     asking = Asking(Wholeness(load_model("wholeness", 1, models), 1.0))
-    reader = OnnxPlateReader(load_model("recognizer", 1, models), asking)
+    reader = reader_with(asking, models)
     for seed in seeds:
         for spoilt, text in photographed(folder, "tune", seed):
             if spoilt.how not in HOWS or (spoilt.how == "whole" and seed != seeds[0]):

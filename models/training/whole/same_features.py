@@ -15,7 +15,8 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from models.training.manifest import MODELS, describe, description, digest
+from agent.disk.atomic_file import write_atomic
+from models.training.manifest import MODELS, READABLE, describe, description, digest
 
 LOOKS = 8  # crops
 ROUNDING = 1e-4  # of their spread: folding batch norm in rounds, once more
@@ -60,7 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     target = given.models / "wholeness.onnx"
     about = description(target, onnx.load(target))
     recognizer = given.models / "recognizer.onnx"
-    target.write_bytes(renamed(target.read_bytes(), about, given.old, recognizer))
+    named = renamed(target.read_bytes(), about, given.old, recognizer)
+    write_atomic(target, named, READABLE)
     print(f"{target}: names {recognizer}, whose features are the same")
 
 

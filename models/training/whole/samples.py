@@ -24,9 +24,7 @@ from rich.progress import track as with_progress
 from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.model_loader import load_vision
-from agent.vision.models import load_model
 from agent.vision.plate_views import Map
-from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.whole.wholeness import Missing, Sight, around, signs_of
 from bench import street
 from bench.limits import NOW, on_plate
@@ -34,6 +32,7 @@ from bench.scoring import plain
 from bench.spoilt_plates import Corners, Spoilt, box
 from models.training import fonts
 from models.training.data_guard import refuse_measure_only
+from models.training.readers import reader_with
 from models.training.render.syntax import font_names
 from models.training.whole.hiding import hidden
 
@@ -99,7 +98,7 @@ class Keeping:
 
     def __post_init__(self) -> None:
         self.detector = load_vision(1, self.models)[0]
-        self.reader = OnnxPlateReader(load_model("recognizer", 1, self.models), self.recorder)
+        self.reader = reader_with(self.recorder, self.models)
 
     def look(self, image: Image, corners: Corners) -> PlateRead | None:
         """What was read on the plate, if that was weighed."""

@@ -1,0 +1,1 @@
+"""The reader that is asked where the recogniser is in doubt: the same network, trained on that."""
