@@ -136,7 +136,7 @@ def test_what_neither_of_the_two_reads_is_not_looked_at():
 
 def test_a_stack_that_would_fit_what_is_told_is_put_in_there_too():
     look = SecondLook(Reads(), lambda *_seen: SUSPECTED, Reads("UM1286", 0.8))
-    seen, _found = look(IMAGE, BOX, reviewed("M1286", 0.6, "PL286", 0.3))
+    seen, _found = look(IMAGE, BOX, reviewed("M1286", 0.6, "PK947", 0.3))
     assert seen.best.text == "UM1286"
 
 
