@@ -2,7 +2,6 @@
 misreads is not. Needs PyTorch, which the training's requirements install.
 """
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is installed for trainings only")
@@ -10,19 +9,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is installed for trainings 
 from models.training.recognizer.keeping import kept, read_right, teacher_of  # noqa: E402
 from models.training.recognizer.mend import LastLayer  # noqa: E402
 from models.training.recognizer.net import CROP, Recognizer  # noqa: E402
-from models.training.recognizer.samples import Batch  # noqa: E402
 from models.training.recognizer.train import losses_of  # noqa: E402
-
-DICE = np.random.default_rng(5)
-
-
-def batch(*texts):
-    return Batch(
-        DICE.integers(0, 255, (len(texts), CROP.height, CROP.width), np.uint8),
-        np.array([one for text in texts for one in text], np.int64),
-        np.array([len(text) for text in texts], np.int64),
-        np.zeros(len(texts), np.int64),
-    )
+from tests.support.noise_batch import batch  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,14 @@ torch = pytest.importorskip("torch", reason="PyTorch is installed for trainings 
 from models.training import halving, quartering  # noqa: E402
 from models.training.exporting import fused, largest_difference, to_onnx  # noqa: E402
 from models.training.recognizer.export import as_shipped  # noqa: E402
-from models.training.recognizer.net import CROP, Recognizer  # noqa: E402
+from models.training.recognizer.net import Recognizer  # noqa: E402
 from models.training.recognizer.samples import Batch  # noqa: E402
 from models.training.recognizer.train import losses_of  # noqa: E402
 from models.training.reopening import layers_of  # noqa: E402
 from models.training.reviewer import train as reviewer  # noqa: E402
+from tests.support.noise_batch import batch  # noqa: E402
 
 DICE = np.random.default_rng(5)
-
-
-def batch(*texts):
-    return Batch(
-        DICE.integers(0, 255, (len(texts), CROP.height, CROP.width), np.uint8),
-        np.array([one for text in texts for one in text], np.int64),
-        np.array([len(text) for text in texts], np.int64),
-        np.zeros(len(texts), np.int64),
-    )
 
 
 class Says(torch.nn.Module):
