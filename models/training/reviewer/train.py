@@ -15,6 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from agent.vision.plate_views import SURE
 from models.training.asking import Defaults, ask, begin
 from models.training.feeding import Feeder
 from models.training.loop import Training, short_floats
@@ -24,7 +25,6 @@ from models.training.recognizer.samples import Batch, batches
 from models.training.recognizer.train import losses_of
 
 DEFAULTS = Defaults("reviewer.train", minutes=60.0, rate=1e-3, data=None)
-SURE = 0.9  # as agent/vision/plate_views.py has it
 CLEAR_COUNTS = 0.15  # of what is in doubt: so little that it is not unlearnt
 
 
