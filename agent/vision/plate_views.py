@@ -55,9 +55,9 @@ class Session(Protocol):
 @dataclass(frozen=True, slots=True)
 class View:
     """What the network saw, best first; the probability of each region; the readings after the
-    prior over formats, best first; the first crop's probabilities, step by step, and features.
-    `stacked`: it was read with characters that stand one above the other. `first`: what the first
-    of several looks read; None: there was one.
+    prior over formats, best first; the first crop's probabilities, step by step, its features, and
+    itself. `stacked`: it was read with characters that stand one above the other. `first`: what
+    the first of several looks read; None: there was one.
     """
 
     seen: list[Reading]
@@ -65,6 +65,7 @@ class View:
     ranked: list[Reading]
     steps: Map
     features: Map
+    crop: Map
     stacked: bool = False
     first: Reading | None = None
 
@@ -128,7 +129,7 @@ class Views:
         clear = not before.text or not HOPELESS < before.probability < CLEAR
         if clear or self._reviewer is None:
             return first
-        second = self._reviewer.look(image, box, CLOSE)
+        second = self._reviewer.seen(first.crop)
         same = second.best.text == before.text
         if same and before.probability >= SURE:
             return first
@@ -149,7 +150,7 @@ class Views:
         )
         steps, chances = softmax(logits[0]), softmax(regions[0])
         seen = decode(steps, CONSIDERED)
-        return View(seen, chances, weighed(seen, chances), steps, features[0])
+        return View(seen, chances, weighed(seen, chances), steps, features[0], crop)
 
 
 def together(*crops: View) -> View:

@@ -30,6 +30,7 @@ WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0
 NEAR = NEAR_EDGE * HIGH
 FEATURES = np.zeros((160, 32), np.float32)
+CROP = np.zeros((48, 128), np.float32)
 
 
 def upright(x, y, **more):
@@ -117,7 +118,8 @@ def view(text, confidence):
     for place, character in enumerate(text):
         steps[4 + 3 * place, [0, 1 + CHARACTERS.index(character)]] = 0.0, 1.0
     found = Reading(text, confidence, (0.99,) * len(text))
-    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps, FEATURES)
+    regions = np.zeros(len(REGIONS), np.float32)
+    return View([found], regions, [found], steps, FEATURES, CROP)
 
 
 def read(reader, box):

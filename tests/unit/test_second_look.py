@@ -19,6 +19,7 @@ from agent.vision.whole.wholeness import Missing
 IMAGE = np.zeros((240, 320, 3), np.uint8)
 CORNERS = ((100, 100), (196, 100), (196, 140), (100, 140))
 BOX = PlateBox((100, 100, 96, 40), CORNERS, 0.9)
+CROP = np.linspace(-1, 1, 48 * 128, dtype=np.float32).reshape(48, 128)
 SUSPECTED = Missing(perhaps_stacked=True)
 LEFT_OUT = Missing(stacked=True, perhaps_stacked=True)
 COVERED = Missing(part=True, perhaps_stacked=True)
@@ -33,7 +34,7 @@ def view(text, probability=0.95, us=0.9):
     features = np.zeros((160, 32), np.float32)
     elsewhere = (1 - us) / (len(REGIONS) - 1)
     regions = np.array([us, *[elsewhere] * (len(REGIONS) - 1)], np.float32)
-    return View([found], regions, [found], steps, features)
+    return View([found], regions, [found], steps, features, CROP)
 
 
 class Reads:
@@ -154,7 +155,8 @@ class Turned(Reads):
         super().__init__()
         self.turned = view(text, probability)
 
-    def seen(self, _crop):
+    def seen(self, crop):
+        assert (crop == CROP[:, ::-1]).all(), "of what was looked at, left and right exchanged"
         return self.turned
 
 

@@ -21,7 +21,6 @@ from agent.vision.plate_views import (
     TOLD_AS_SURE,
     View,
     Views,
-    network_input,
     together,
 )
 from agent.vision.whole.stack_series import may_lack_a_stack
@@ -91,7 +90,7 @@ class SecondLook:
         if stack.longer or found:
             return stack.longer or view, found
         view = doubted(view) if stack.denied and likely else view
-        mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, view)
+        mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(view)
         return view, frozenset({Limit.MIRRORED} if mirrored else ())
 
     def _stack(self, image: Image, box: PlateBox, view: View, *, left_out: bool = False) -> Stack:
@@ -122,15 +121,14 @@ class SecondLook:
             return Stack(replace(longer, stacked=True))
         return Stack(denied=longer.best.text != told.text)
 
-    def _mirrored(self, image: Image, box: PlateBox, view: View) -> bool:
+    def _mirrored(self, view: View) -> bool:
         """Does the picture say more surely something else when left and right are exchanged?
 
         One look is compared with one look: several of a mirrored plate can be surer together than
         one of it turned.
         """
         told, first = readings(view)
-        crop = np.ascontiguousarray(network_input(image, box)[:, ::-1])
-        turned = self._views.seen(crop).best
+        turned = self._views.seen(np.ascontiguousarray(view.crop[:, ::-1])).best
         return turned.text != told.text and turned.probability > first.probability
 
 
