@@ -57,7 +57,8 @@ class View:
     """What the network saw, best first; the probability of each region; the readings after the
     prior over formats, best first; the first crop's probabilities, step by step, its features, and
     itself. `stacked`: it was read with characters that stand one above the other. `first`: what
-    the first of several looks read; None: there was one.
+    the first of several looks read; None: there was one. `most`: the confidence of its text at
+    most, since the plate may not be whole.
     """
 
     seen: list[Reading]
@@ -68,6 +69,7 @@ class View:
     crop: Map
     stacked: bool = False
     first: Reading | None = None
+    most: float = 1.0
 
     @property
     def best(self) -> Reading:

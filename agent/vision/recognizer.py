@@ -82,7 +82,7 @@ class OnnxPlateReader:
             view, unlike = self._second_look(frame.image, box, view)
         best, *others = view.ranked
         found = found | self._by_text(view) or unlike
-        told = confidence(best, box, limited=bool(found))
+        told = confidence(best, box, most_of(view, found))
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
@@ -126,15 +126,19 @@ class OnnxPlateReader:
         return None if is_test_plate(view.best.text) else self._issuer(image, box)
 
 
-def confidence(reading: Reading, box: PlateBox, *, limited: bool) -> float:
-    """0–1, that the text is what stands on the plate; of a limited one never enough to be sure.
-
-    A person's cutting stays as legible as it has to be to count as one.
+def most_of(view: View, found: frozenset[Limit]) -> float:
+    """The confidence of what is seen at most, 0–1. How much of a plate something hides is measured;
+    of other limits it is known only that they make a text doubtful.
     """
-    if not reading.text:
-        return 0.0
-    most = max(MOST_WHEN_LIMITED, box.least_text) if limited else 1.0
-    return min(reading.probability, most)
+    return view.most if found <= {Limit.HIDDEN} else min(view.most, MOST_WHEN_LIMITED)
+
+
+def confidence(reading: Reading, box: PlateBox, most: float) -> float:
+    """0–1, at most that, that the text is what stands on the plate.
+
+    What is legible enough to be a plate at all stays so.
+    """
+    return min(reading.probability, max(most, box.least_text)) if reading.text else 0.0
 
 
 def alternatives(readings: list[Reading]) -> tuple[Alternative, ...]:

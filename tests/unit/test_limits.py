@@ -23,6 +23,7 @@ from agent.vision.plate_views import View
 from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.syntax import REGIONS
 from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
+from agent.vision.whole.second_look import NOT_SURE
 from agent.vision.whole.sign_words import words
 from agent.vision.whole.wholeness import Missing
 
@@ -97,9 +98,17 @@ class Seeing(OnnxPlateReader):
     """Reads this text with this confidence, whatever it is shown; `mirror`: in exchanged sides."""
 
     def __init__(
-        self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0), longest=9
+        self,
+        text,
+        confidence=0.99,
+        as_one_row=0.0,
+        *,
+        whole=True,
+        mirror=("", 0.0),
+        longest=9,
+        right=0.5,
     ):
-        missing = Missing(part=not whole)
+        missing = Missing(part=not whole, right=right)
         super().__init__(None, lambda *seen: self.weighed.append(seen) or missing, longest=longest)
         self._views.look, self._views.view = self.look, lambda _image, _box, first: first
         self._views.seen = lambda _crop: view(*mirror)
@@ -180,9 +189,25 @@ def test_a_persons_cutting_stays_legible_though_it_is_limited():
     assert read(Seeing("PARCEL"), cutting).confidence == 0.57
 
 
-def test_a_plate_that_does_not_look_whole_is_never_sure():
-    seen = read(Seeing("TST1234", whole=False), upright(100, 100))
-    assert (seen.limits, seen.confidence) == ({Limit.HIDDEN}, MOST_WHEN_LIMITED)
+@pytest.mark.parametrize(
+    ("right", "least_text", "told"),
+    [(0.99, 0.0, NOT_SURE), (0.7, 0.0, 0.7), (0.2, 0.0, 0.2), (0.0, 0.0, 0.0), (0.2, 0.57, 0.57)],
+)
+def test_a_plate_that_does_not_look_whole_is_never_sure(right, least_text, told):
+    """What is legible enough to be a plate at all stays one."""
+    seeing = Seeing("TST1234", whole=False, right=right)
+    seen = read(seeing, replace(upright(100, 100), least_text=least_text))
+    assert (seen.limits, seen.confidence) == ({Limit.HIDDEN}, told)
+
+
+def test_a_text_that_is_less_likely_than_a_hidden_plates_stays_so():
+    assert read(Seeing("TST1234", 0.4, whole=False, right=0.8), upright(100, 100)).confidence == 0.4
+
+
+@pytest.mark.parametrize(("right", "told"), [(0.8, MOST_WHEN_LIMITED), (0.3, 0.3)])
+def test_what_lacks_a_digit_and_may_be_hidden_is_told_with_the_less_of_both(right, told):
+    seen = read(Seeing("QRSTXZ", whole=False, right=right), upright(100, 100))
+    assert (seen.limits, seen.confidence) == ({Limit.NO_DIGIT}, told)
 
 
 def test_what_is_judged_is_the_text_where_it_stands_and_what_the_network_made_of_it():

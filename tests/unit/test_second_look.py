@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.core.reading.plate_text import CHARACTERS
-from agent.core.reading.sighting import PlateBox
+from agent.core.reading.sighting import MOST_WHEN_LIMITED, PlateBox
 from agent.core.reasons import Limit
 from agent.vision.ctc import Reading
 from agent.vision.plate_views import CLOSE, LOOSE, TIGHT, View
@@ -254,6 +254,22 @@ def test_no_stack_shows_what_something_hides(said):
     text, found = looked("1234", COVERED, Reads(said, 0.99))
     assert found == HIDDEN
     assert text == ("AB1234" if said == "AB1234" else "1234"), "a person still sees all of it"
+
+
+@pytest.mark.parametrize(
+    ("missing", "most"),
+    [
+        (Missing(), 1.0),
+        (LEFT_OUT, MOST_WHEN_LIMITED),
+        (Missing(part=True, right=0.99), NOT_SURE),
+        (Missing(part=True, right=0.3), 0.3),
+        (Missing(part=True, stacked=True, right=0.8), MOST_WHEN_LIMITED),
+    ],
+    ids=["whole", "a stack left out", "perhaps hidden", "hidden", "both"],
+)
+def test_what_may_not_be_whole_is_told_with_no_more_than_is_known_of_such(missing, most):
+    seen, _ = SecondLook(Reads(), lambda *_seen: missing, None)(IMAGE, BOX, view("1234"))
+    assert seen.most == most
 
 
 def test_without_such_a_network_what_was_left_out_is_never_sure():

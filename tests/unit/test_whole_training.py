@@ -10,6 +10,8 @@ from models.training.data_guard import MeasureOnlyError
 from models.training.whole import samples
 from models.training.whole.choose import Sure, table
 from models.training.whole.hiding import hidden
+from models.training.whole.odds import Weighed
+from models.training.whole.odds import fitted as odds_of
 from models.training.whole.samples import KINDS, LUCKY, ROW, STACKED, WHOLE, WRONG, Samples
 
 CORNERS = box(np.array([120.0, 90.0]), np.array([220.0, 140.0]))
@@ -241,6 +243,20 @@ def test_a_threshold_tells_what_it_keeps_and_what_it_lets_through():
     assert rows["0.5"] == ("1", "1", "0")
     assert rows["0.6"] == ("1", "2", "1")
     assert rows["0.7"] == ("2", "2", "1")
+
+
+def test_the_fit_finds_how_often_a_text_is_right_though_its_plate_is_hidden():
+    """As if one plate in ten were hidden, however many of the samples are."""
+    rng = np.random.default_rng(8)
+    reads = []
+    for how, count in (("whole", 6000), ("hidden", 12000)):
+        chances = rng.uniform(0, 1, count)
+        right = rng.random(count) < (1 - chances if how == "hidden" else 0.9)
+        reads += map(Weighed, (how,) * count, right.tolist(), chances.tolist())
+    odds, fall = odds_of(reads, 0.45)
+    for chance in (0.5, 0.7, 0.9):
+        told = 1 / (1 + np.exp(fall * np.log(chance / (1 - chance)) - odds))
+        assert told == pytest.approx(0.9 * 0.9 + 0.1 * (1 - chance), abs=0.03)
 
 
 def test_the_weights_of_plain_signs_foretell_what_the_network_objects_to():

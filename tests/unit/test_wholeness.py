@@ -23,6 +23,7 @@ from agent.vision.whole.wholeness import (
     Wholeness,
     around,
     at_most,
+    right_though_hidden,
     signs_of,
 )
 
@@ -192,7 +193,23 @@ def test_each_answer_alone_is_enough_against_a_whole_plate(answer, chance):
     chances = [0.0, 0.0, 0.0]
     chances[answer] = chance
     missing = judged(Answering(*chances))
-    assert missing == Missing(answer != STACKED, answer == STACKED, True)
+    right = 1.0 if answer == STACKED else right_though_hidden(chance)
+    assert missing == Missing(answer != STACKED, answer == STACKED, True, right)
+
+
+def test_the_surer_something_hides_a_part_the_less_likely_the_text_is_right():
+    told = [right_though_hidden(chance) for chance in (0.0, 0.01, 0.45, 0.7, 0.95, 0.999, 1.0)]
+    assert told == sorted(told, reverse=True)
+    assert (told[0], told[-1]) == (1.0, 0.0)
+    assert 0.8 < told[2] < 0.95, "of such plates few are hidden, and of these most read rightly"
+    assert told[-2] < 0.2
+    assert right_though_hidden(float("nan")) == 0.0
+
+
+def test_the_likelier_of_a_hidden_part_and_a_lost_row_counts():
+    more = pytest.approx(right_though_hidden(0.98))
+    assert judged(Answering(0.75, 0.0, 0.98)).right == more
+    assert judged(Answering(0.98, 0.0, 0.75)).right == more
 
 
 def test_the_network_is_shown_the_plate_with_its_surroundings_its_features_and_the_signs():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from agent.core.hotlist.confusion import fold
-from agent.core.reading.sighting import Image, PlateBox
+from agent.core.reading.sighting import MOST_WHEN_LIMITED, Image, PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
 from agent.values import dataclass, replace
@@ -86,9 +86,12 @@ class SecondLook:
         if stack == UNSEEN and (likely or missing.perhaps_stacked):
             stack = self._stack(image, box, view, left_out=missing.stacked)
         lost = missing.stacked and not stack.longer and not stack.absent
-        found = frozenset({Limit.HIDDEN} if missing.part or lost else ())
-        if stack.longer or found:
-            return stack.longer or view, found
+        view = stack.longer or view
+        if missing.part or lost:
+            most = min(missing.right, MOST_WHEN_LIMITED if lost else NOT_SURE)
+            return replace(view, most=most), frozenset({Limit.HIDDEN})
+        if stack.longer:
+            return view, frozenset()
         view = doubted(view) if stack.denied and likely else view
         mirrored = MIRRORABLE.issuperset(best.text) and self._mirrored(view)
         return view, frozenset({Limit.MIRRORED} if mirrored else ())

@@ -49,6 +49,9 @@ SIGNS = (
 )
 LINES = SIGNS[9:11]  # the signs that are seen in the picture alone
 NOTHING_MISSING = [0.0, 0.0, 0.0]
+# Log-odds that a text is right, by those that something hides a part of its plate: ODDS - FALL · x.
+# Fitted by `python -m models.training.whole.odds`, as if one plate in ten were hidden.
+ODDS, FALL = 2.1, 0.61
 
 Map = NDArray[np.float32]
 
@@ -78,12 +81,14 @@ class Missing:
     """What a text may lack of the plate.
 
     `part`: something hides a part, or one row of two was left out. `stacked`: stacked characters
-    were left out; `perhaps_stacked`: that cannot be excluded.
+    were left out; `perhaps_stacked`: that cannot be excluded. `right`: the chance that the text is
+    right though a part is hidden, 0–1; 1: none is.
     """
 
     part: bool = False
     stacked: bool = False
     perhaps_stacked: bool = False
+    right: float = 1.0
 
 
 class Wholeness:
@@ -102,7 +107,8 @@ class Wholeness:
         chances = self.chances(image, box, sight)
         hidden, stacked, row = (not chance < self._threshold for chance in chances)
         perhaps = hidden or row or not chances[1] < NOT_EXCLUDED
-        return Missing(hidden or row, stacked, perhaps)
+        right = min(right_though_hidden(chance) for chance in (chances[0], chances[2]))
+        return Missing(hidden or row, stacked, perhaps, right if hidden or row else 1.0)
 
     def chances(self, image: Image, box: PlateBox, sight: Sight) -> list[float]:
         """The three, 0–1, or NaNs; none of a plate that is plainly whole, unseen."""
@@ -119,6 +125,17 @@ class Wholeness:
             },
         )
         return [float(chance) for chance in chances[0]]
+
+
+def right_though_hidden(chance: float) -> float:
+    """The chance 0–1 that a text is right, where something hides a part of the plate with that
+    chance, 0–1: most things hide no character. A NaN says nothing for the text.
+
+    The map is that of Platt (Probabilistic outputs for support vector machines, 1999).
+    """
+    if not 0 < chance < 1:
+        return float(chance <= 0)
+    return 1 / (1 + math.exp(FALL * math.log(chance / (1 - chance)) - ODDS))
 
 
 def around(image: Image, box: PlateBox) -> Image:

@@ -15,9 +15,11 @@ from models.training.render.syntax import tables
 
 NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
-ON_BODYWORK = 0.4  # of the pasted plates: on a drawn panel of a vehicle, where there is room
+ON_BODYWORK = 0.5  # of the pasted plates: on a drawn panel of a vehicle, where there is room
 # Of these, on paint like the plate's own ground: a black plate on a black car shows no edge.
-SAME_SHADE = 0.5
+SAME_SHADE = 0.55
+# Of these, dark ones for sure: their lettering is all that stands out, as on a sign.
+SURELY_DARK, DARK_LEVEL, DRAWS = 0.6, 110, 6
 PAD = 114  # grey of the letterbox, as at inference
 # Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in
 # the photograph), a known mistake.
@@ -179,6 +181,14 @@ class SceneMaker:
         rows = self.rendered_plates.notes[index].get("rows", 0)
         return *pasting.in_holder(rng, self.rendered_plates[index]), rows
 
+    def draw_dark_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32], int]:
+        """The same, of dark ground: the first of several that is."""
+        for _ in range(DRAWS):
+            drawn = self.draw_plate(rng)
+            if np.median(drawn[0][::4, ::4, :3]) < DARK_LEVEL:
+                break
+        return drawn
+
     def replace(self, rng: Generator, scene: Scene) -> None:
         """Cover each real plate by a rendered one that sits where plates sit on cars."""
         real, scene.plates = scene.plates, []
@@ -200,7 +210,10 @@ class SceneMaker:
     def paste_plate(self, rng: Generator, scene: Scene) -> None:
         """A rendered plate somewhere free; gives up quietly when there is no room."""
         height, width = scene.image.shape[:2]
-        picture, inner, rows = self.draw_plate(rng)
+        on_bodywork = rng.random() < ON_BODYWORK
+        hardly_seen = on_bodywork and rng.random() < SAME_SHADE
+        dark = hardly_seen and rng.random() < SURELY_DARK
+        picture, inner, rows = self.draw_dark_plate(rng) if dark else self.draw_plate(rng)
         aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
         wide = plate_width(rng, width)
         # Long plates need more width for the same height.
@@ -209,17 +222,14 @@ class SceneMaker:
         target = place(rng, scene, shape, width, height, 0.12)
         if target is None:
             return
-        lit, shade = False, None
-        if rng.random() < ON_BODYWORK:
-            panel = bodywork.panel_around(rng, target)
-            if not scene.taken(hull_of(panel), 0.0):
-                if rng.random() < SAME_SHADE:
-                    lit = True
-                    picture, ground = pasting.lit_beforehand(
-                        rng, scene.image, picture, inner, target
-                    )
-                    shade = bodywork.shade_like(rng, ground)
-                scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect, shade)
+        panel = bodywork.panel_around(rng, target)
+        on_bodywork = on_bodywork and not scene.taken(hull_of(panel), 0.0)
+        lit, shade = on_bodywork and hardly_seen, None
+        if lit:
+            picture, ground = pasting.lit_beforehand(rng, scene.image, picture, inner, target)
+            shade = bodywork.shade_like(rng, ground)
+        if on_bodywork:
+            scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect, shade)
         pasting.paste(rng, scene.image, picture, inner, target, lit=lit)
         scene.add(hull_of(target), target, rows)
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame
@@ -26,12 +25,11 @@ from agent.vision.whole.wholeness import Missing
 from bench.cause_frames import CAUSES, scenes
 from models.training import fonts
 from models.training.evaluate import COPIES, NOW, best_of, copied, opened, pictures
+from models.training.logistic import Numbers, regressed
 from models.training.readers import reader_with
 from models.training.render.syntax import font_names
 
-PRIOR = 0.01  # how strongly the parameters are drawn to what changes nothing: 1, 1, 0
-ROUNDS = 50  # Newton's method has long arrived then
-Numbers = NDArray[np.float64]
+NOTHING_CHANGES = np.array([1.0, 1.0, 0.0])  # the parameters that few samples leave as they are
 Picture = tuple[str, Frame, Box, str]  # its plate, by any name; the frame, the plate's box and text
 
 
@@ -104,29 +102,17 @@ def fitted(sets: Sequence[Doubtful]) -> tuple[float, float, float]:
     """The parameters of plate_views.beta with the least log loss, each set counting the same, and
     the first two not below 0, since more must not become less.
     """
-    free = np.ones(3, bool)
-    while True:
-        found = regressed(sets, free)
-        if (rises := found[:2] >= 0).all():
-            return float(found[0]), float(found[1]), float(found[2])
-        free[:2] &= rises
-
-
-def regressed(sets: Sequence[Doubtful], free: NDArray[np.bool_]) -> Numbers:
-    """A logistic regression on ln p and −ln(1 − p), by Newton's method. What is not `free` is 0."""
     means = np.concatenate([one.means for one in sets])
     right = np.concatenate([one.right for one in sets])
     weights = np.concatenate([one.weights for one in sets]) * len(means) / len(sets)
     clear = np.clip(means, 1e-6, 1 - 1e-6)
-    rows = np.stack([np.log(clear), -np.log1p(-clear), np.ones_like(clear)], 1) * free
-    start = np.array([1.0, 1.0, 0.0]) * free
-    found = start.copy()
-    for _ in range(ROUNDS):
-        said = 1 / (1 + np.exp(-rows @ found))
-        slope = rows.T @ (weights * (said - right)) + PRIOR * (found - start)
-        bend = (rows.T * (weights * said * (1 - said))) @ rows + PRIOR * np.eye(3)
-        found = found - np.linalg.solve(bend, slope)
-    return found
+    rows = np.stack([np.log(clear), -np.log1p(-clear), np.ones_like(clear)], 1)
+    free = np.ones(3, bool)
+    while True:
+        found = regressed(rows * free, right, weights, NOTHING_CHANGES * free)
+        if (rises := found[:2] >= 0).all():
+            return float(found[0]), float(found[1]), float(found[2])
+        free[:2] &= rises
 
 
 def loss(one: Doubtful, parameters: tuple[float, float, float]) -> float:

@@ -1,0 +1,118 @@
+"""Fits how likely a text is right of whose plate something may hide a part, by what
+models/wholeness.onnx says (agent/vision/whole/wholeness.py). Prints numbers only.
+
+    python -m models.training.whole.odds BENCHMARK [--seeds 1,2,3,4] [--scenes 250] [--models DIR]
+
+It belongs after every training of the network. Plates of part *tune* and drawn ones are seen whole,
+and with things before them as `python -m bench.limits` draws them. Most plates on the road are
+whole: one in ten counts as hidden.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track as with_progress
+
+from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.vision.model_loader import load_vision
+from agent.vision.models import load_model, model_entry
+from agent.vision.whole.wholeness import Missing, Sight, Wholeness
+from bench.limits import NOW, drawn, on_plate, photographed
+from bench.scoring import plain
+from bench.spoilt_plates import Spoilt, whole_and_hidden
+from models.training import fonts
+from models.training.logistic import regressed
+from models.training.readers import reader_with
+from models.training.render.syntax import font_names
+from models.training.whole.choose import HOWS
+
+HIDDEN = 0.1  # of the plates on the road
+DRAWN_SEED = 24
+
+
+@dataclass(slots=True)
+class Asking:
+    """Keeps the chance that a part is hidden, and finds every plate whole."""
+
+    wholeness: Wholeness
+    last: float = 0.0
+
+    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
+        part, _, row = self.wholeness.chances(image, plate, sight)
+        self.last = max(part, row)
+        return Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A read: how the plate was spoilt, right or not, the chance against it, 0–1."""
+
+    how: str
+    right: bool
+    chance: float
+
+
+def spoilt(folder: Path, seeds: Sequence[int], scenes: int) -> Iterator[tuple[Spoilt, str]]:
+    """Photographs and drawn plates with their texts; a photograph's whole plate once."""
+    for seed in seeds:
+        for one, text in photographed(folder, "tune", seed):
+            if one.how in HOWS and (one.how != "whole" or seed == seeds[0]):
+                yield one, text
+    yield from drawn(scenes, DRAWN_SEED, whole_and_hidden)
+
+
+def weighed(pictures: Iterator[tuple[Spoilt, str]], models: Path | None) -> Iterator[Weighed]:
+    """Every read of which the network was asked."""
+    detector = load_vision(1, models)[0]
+    asking = Asking(Wholeness(load_model("wholeness", 1, models), 1.0))
+    reader = reader_with(asking, models)
+    for one, text in pictures:
+        frame = Frame(one.image, NOW, 0)
+        for plate in detector.find_plates(frame):
+            asking.last = 0.0
+            read = reader.read(frame, plate)
+            if asking.last > 0 and on_plate(one, read):
+                right = plain(read.text.value, fold=True) == plain(text, fold=True)
+                yield Weighed(one.how, right, asking.last)
+
+
+def fitted(reads: Sequence[Weighed], threshold: float) -> tuple[float, float]:
+    """ODDS and FALL over the reads from that chance on; as many plates count as hidden as are on
+    the road.
+    """
+    share = sum(read.how != "whole" for read in reads) / len(reads)
+    counts = {True: HIDDEN / share, False: (1 - HIDDEN) / (1 - share)}
+    some = [read for read in reads if read.chance >= threshold]
+    chances = np.clip([read.chance for read in some], 1e-6, 1 - 1e-6)
+    rows = np.stack([np.ones_like(chances), np.log1p(-chances) - np.log(chances)], 1)
+    right = np.array([read.right for read in some], float)
+    weights = np.array([counts[read.how != "whole"] for read in some])
+    odds, fall = regressed(rows, right, weights, np.array([0.0, 1.0]))
+    return float(odds), float(fall)
+
+
+def main() -> None:
+    """Spoil, read, fit, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("benchmark", type=Path, help="REGION/NAME.txt and pictures")
+    parser.add_argument("--seeds", default="1,2,3,4", help="of what hides the plates (1,2,3,4)")
+    parser.add_argument("--scenes", type=int, default=250, help="drawn (250)")
+    parser.add_argument("--models", type=Path, help="another folder with a manifest")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    fonts.require(font_names())
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    reads = weighed(spoilt(given.benchmark, seeds, given.scenes), given.models)
+    err = Console(stderr=True)
+    kept = list(with_progress(reads, "reading", console=err, transient=True))
+    odds, fall = fitted(kept, model_entry("wholeness", given.models).threshold)
+    print(f"ODDS, FALL = {odds:.2f}, {fall:.2f}")
+
+
+if __name__ == "__main__":
+    main()
