@@ -23,8 +23,8 @@ from agent.vision.grey import halved, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
-DEFAULT_THRESHOLD = 0.55  # the manifest's is used where there is one
-EARLY = 0.08  # what is less likely at the first look gets no second
+DEFAULT_THRESHOLD = 0.2  # the manifest's is used where there is one
+EARLY = 0.05  # what is less likely at the first look gets no second
 # Beside a plate that the first look finds clear, what is not half as wide gets no look where the
 # proposer hardly saw it, or saw it faintly and it is too narrow to be read: it is none, or too far.
 CLEAR, SMALL = 0.9, 0.5
@@ -37,6 +37,8 @@ PROPOSER_COUNTS = 0.5
 # On a stream, a proposal on a known plate's place is that plate from this confidence on. Where it
 # has gone, or something has come before it, less is proposed, and the aligner is asked.
 FOLLOWED_FROM = 0.2
+# So is what the first look sees there from this confidence on.
+KNOWN_FROM = 0.55
 # What looks only half like a plate must be legible to be one: chance × (text's confidence +
 # LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
@@ -130,7 +132,7 @@ class AligningDetector:
             followed = one.confidence >= FOLLOWED_FROM and self._known(frame, one) is not None
             (enough if followed else new).append(one)
         for plate, proposal in self._first_looks(frame.image, new):
-            if plate.confidence >= self._threshold and self._known(frame, plate) is not None:
+            if plate.confidence >= KNOWN_FROM and self._known(frame, plate) is not None:
                 enough.append(plate)
             else:
                 likely.append(replace(plate, confidence=proposal))

@@ -15,7 +15,7 @@ from models.training.loop import averaged_weights
 
 # Of both networks after the second look; what stays doubtful must also be legible: see
 # agent/vision/aligner.py
-THRESHOLD = 0.55
+THRESHOLD = 0.2
 OUTPUTS = ("corners", "chances")
 PURPOSE = "finds the corners of one proposed plate; says whether it is one and has two rows"
 TARGET = Path(__file__).parents[2] / "aligner.onnx"
