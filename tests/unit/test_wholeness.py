@@ -202,7 +202,7 @@ def test_the_surer_something_hides_a_part_the_less_likely_the_text_is_right():
     assert told == sorted(told, reverse=True)
     assert (told[0], told[-1]) == (1.0, 0.0)
     assert 0.8 < told[2] < 0.95, "of such plates few are hidden, and of these most read rightly"
-    assert told[-2] < 0.2
+    assert told[-2] < 0.3
     assert right_though_hidden(float("nan")) == 0.0
 
 

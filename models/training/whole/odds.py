@@ -1,11 +1,13 @@
 """Fits how likely a text is right of whose plate something may hide a part, by what
 models/wholeness.onnx says (agent/vision/whole/wholeness.py). Prints numbers only.
 
-    python -m models.training.whole.odds BENCHMARK [--seeds 1,2,3,4] [--scenes 250] [--models DIR]
+    python -m models.training.whole.odds [--data ../shared/plates] [--seeds 1,2,3,4] [--scenes 250]
+    [--models DIR]
 
 It belongs after every training of the network. Plates of part *tune* and drawn ones are seen whole,
-and with things before them as `python -m bench.limits` draws them. Most plates on the road are
-whole: one in ten counts as hidden.
+and with things before them as `python -m bench.limits` draws them. Only what would be told as sure
+counts: of the others their own confidence says enough. Most plates on the road are whole: one in
+ten counts as hidden.
 """
 
 import argparse
@@ -23,13 +25,13 @@ from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model, model_entry
 from agent.vision.whole.wholeness import Missing, Sight, Wholeness
 from bench.limits import NOW, drawn, on_plate, photographed
-from bench.scoring import plain
-from bench.spoilt_plates import Spoilt, whole_and_hidden
+from bench.scoring import SURE, plain
+from bench.spoilt_plates import Spoilt, box, whole_and_hidden
 from models.training import fonts
 from models.training.logistic import regressed
 from models.training.readers import reader_with
+from models.training.recognizer.calibrate import photographs
 from models.training.render.syntax import font_names
-from models.training.whole.choose import HOWS
 
 HIDDEN = 0.1  # of the plates on the road
 DRAWN_SEED = 24
@@ -57,17 +59,20 @@ class Weighed:
     chance: float
 
 
-def spoilt(folder: Path, seeds: Sequence[int], scenes: int) -> Iterator[tuple[Spoilt, str]]:
-    """Photographs and drawn plates with their texts; a photograph's whole plate once."""
+def spoilt(data: Path, seeds: Sequence[int], scenes: int) -> Iterator[tuple[Spoilt, str]]:
+    """Photographs, whole in moved copies, and drawn plates, all hidden too, with their texts."""
+    for _, frame, (x, y, width, height), text in photographs(data):
+        corners = box(np.array([x, y]), np.array([x + width, y + height]))
+        yield Spoilt("whole", frame.image, corners), text
     for seed in seeds:
-        for one, text in photographed(folder, "tune", seed):
-            if one.how in HOWS and (one.how != "whole" or seed == seeds[0]):
+        for one, text in photographed(data / "benchmark_dev", "tune", seed):
+            if one.how == "hidden":
                 yield one, text
     yield from drawn(scenes, DRAWN_SEED, whole_and_hidden)
 
 
 def weighed(pictures: Iterator[tuple[Spoilt, str]], models: Path | None) -> Iterator[Weighed]:
-    """Every read of which the network was asked."""
+    """Every read that would be sure."""
     detector = load_vision(1, models)[0]
     asking = Asking(Wholeness(load_model("wholeness", 1, models), 1.0))
     reader = reader_with(asking, models)
@@ -76,7 +81,7 @@ def weighed(pictures: Iterator[tuple[Spoilt, str]], models: Path | None) -> Iter
         for plate in detector.find_plates(frame):
             asking.last = 0.0
             read = reader.read(frame, plate)
-            if asking.last > 0 and on_plate(one, read):
+            if read.confidence >= SURE and on_plate(one, read):
                 right = plain(read.text.value, fold=True) == plain(text, fold=True)
                 yield Weighed(one.how, right, asking.last)
 
@@ -99,7 +104,7 @@ def fitted(reads: Sequence[Weighed], threshold: float) -> tuple[float, float]:
 def main() -> None:
     """Spoil, read, fit, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("benchmark", type=Path, help="REGION/NAME.txt and pictures")
+    parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
     parser.add_argument("--seeds", default="1,2,3,4", help="of what hides the plates (1,2,3,4)")
     parser.add_argument("--scenes", type=int, default=250, help="drawn (250)")
     parser.add_argument("--models", type=Path, help="another folder with a manifest")
@@ -107,7 +112,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     fonts.require(font_names())
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    reads = weighed(spoilt(given.benchmark, seeds, given.scenes), given.models)
+    reads = weighed(spoilt(given.data, seeds, given.scenes), given.models)
     err = Console(stderr=True)
     kept = list(with_progress(reads, "reading", console=err, transient=True))
     odds, fall = fitted(kept, model_entry("wholeness", given.models).threshold)
