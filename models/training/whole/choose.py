@@ -8,7 +8,7 @@ Plates are hidden as `python -m bench.limits` does it. A threshold of t is anoth
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,18 @@ from models.training.readers import reader_with
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 HOWS = ("whole", "hidden")
+UNASKED = (0.0, 0.0, 0.0)  # chances of a plate that is plainly whole
 
 
 @dataclass(slots=True)
 class Asking:
-    """Keeps the chance that the network gave last, and finds every plate whole."""
+    """Keeps the three chances that the network gave last, and finds every plate whole."""
 
     wholeness: Wholeness
-    last: float = 0.0
+    last: Sequence[float] = UNASKED
 
     def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
-        self.last = float(np.max(self.wholeness.chances(image, plate, sight)))  # or a NaN
+        self.last = self.wholeness.chances(image, plate, sight)
         return Missing()
 
 
@@ -62,11 +63,11 @@ def sure_reads(folder: Path, seeds: list[int], models: Path | None) -> Iterator[
                 continue
             frame = Frame(spoilt.image, NOW, 0)
             for plate in detector.find_plates(frame):
-                asking.last = 0.0
+                asking.last = UNASKED
                 read = reader.read(frame, plate)
                 if read.confidence >= SURE and on_plate(spoilt, read):
                     right = plain(read.text.value, fold=True) == plain(text, fold=True)
-                    yield Sure(spoilt.how, right, asking.last)
+                    yield Sure(spoilt.how, right, float(np.max(asking.last)))  # or a NaN
 
 
 def table(reads: list[Sure]) -> Table:

@@ -20,10 +20,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track as with_progress
 
-from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.core.reading.sighting import Frame
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model, model_entry
-from agent.vision.whole.wholeness import Missing, Sight, Wholeness
+from agent.vision.whole.wholeness import Wholeness
 from bench.limits import NOW, drawn, on_plate, photographed
 from bench.scoring import SURE, plain
 from bench.spoilt_plates import Spoilt, box, whole_and_hidden
@@ -32,22 +32,10 @@ from models.training.logistic import regressed
 from models.training.readers import reader_with
 from models.training.recognizer.calibrate import photographs
 from models.training.render.syntax import font_names
+from models.training.whole.choose import UNASKED, Asking
 
 HIDDEN = 0.1  # of the plates on the road
 DRAWN_SEED = 24
-
-
-@dataclass(slots=True)
-class Asking:
-    """Keeps the chance that a part is hidden, and finds every plate whole."""
-
-    wholeness: Wholeness
-    last: float = 0.0
-
-    def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
-        part, _, row = self.wholeness.chances(image, plate, sight)
-        self.last = max(part, row)
-        return Missing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +67,12 @@ def weighed(pictures: Iterator[tuple[Spoilt, str]], models: Path | None) -> Iter
     for one, text in pictures:
         frame = Frame(one.image, NOW, 0)
         for plate in detector.find_plates(frame):
-            asking.last = 0.0
+            asking.last = UNASKED
             read = reader.read(frame, plate)
             if read.confidence >= SURE and on_plate(one, read):
                 right = plain(read.text.value, fold=True) == plain(text, fold=True)
-                yield Weighed(one.how, right, asking.last)
+                part, _, row = asking.last
+                yield Weighed(one.how, right, max(part, row))
 
 
 def fitted(reads: Sequence[Weighed], threshold: float) -> tuple[float, float]:
