@@ -10,7 +10,6 @@ from models.training.data_guard import MeasureOnlyError
 from models.training.whole import samples
 from models.training.whole.choose import Sure, table
 from models.training.whole.hiding import hidden
-from models.training.whole.odds import Weighed
 from models.training.whole.odds import fitted as odds_of
 from models.training.whole.samples import KINDS, LUCKY, ROW, STACKED, WHOLE, WRONG, Samples
 
@@ -252,7 +251,7 @@ def test_the_fit_finds_how_often_a_text_is_right_though_its_plate_is_hidden():
     for how, count in (("whole", 6000), ("hidden", 12000)):
         chances = rng.uniform(0, 1, count)
         right = rng.random(count) < (1 - chances if how == "hidden" else 0.9)
-        reads += map(Weighed, (how,) * count, right.tolist(), chances.tolist())
+        reads += map(Sure, (how,) * count, right.tolist(), chances.tolist())
     odds, fall = odds_of(reads, 0.45)
     for chance in (0.5, 0.7, 0.9):
         told = 1 / (1 + np.exp(fall * np.log(chance / (1 - chance)) - odds))

@@ -13,7 +13,8 @@ from agent.values import dataclass, replace
 
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
-# The confidence of a limited read, at most: as likely another text as this one.
+# The confidence of a limited sighting, at most: as likely another text as this one. Of a read too,
+# but where something hides a part: how often that matters is measured.
 MOST_WHEN_LIMITED = 0.5
 
 
@@ -82,8 +83,9 @@ class PlateRead:
     `text`, not `exact`). `crop`: copied BGR pixels of the plate with a margin; `sharpness`:
     variance of the Laplacian, for choosing the best crop. `network_text`: what the network alone
     would have read, where the prior over the regions' formats changed it; else None. `limits`: why
-    the text is not sure however clear its characters are; `confidence` is then at most
-    MOST_WHEN_LIMITED. `stacked`: the text has characters that stand one above the other.
+    the text is not sure however clear its characters are; `confidence` is then below 0.9, and for
+    most of them at most MOST_WHEN_LIMITED. `stacked`: the text has characters that stand one above
+    the other.
     """
 
     box: PlateBox

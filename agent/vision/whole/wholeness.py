@@ -107,8 +107,10 @@ class Wholeness:
         chances = self.chances(image, box, sight)
         hidden, stacked, row = (not chance < self._threshold for chance in chances)
         perhaps = hidden or row or not chances[1] < NOT_EXCLUDED
+        if not (hidden or row):
+            return Missing(stacked=stacked, perhaps_stacked=perhaps)
         right = min(right_though_hidden(chance) for chance in (chances[0], chances[2]))
-        return Missing(hidden or row, stacked, perhaps, right if hidden or row else 1.0)
+        return Missing(part=True, stacked=stacked, perhaps_stacked=perhaps, right=right)
 
     def chances(self, image: Image, box: PlateBox, sight: Sight) -> list[float]:
         """The three, 0–1, or NaNs; none of a plate that is plainly whole, unseen."""

@@ -8,7 +8,7 @@ Plates are hidden as `python -m bench.limits` does it. A threshold of t is anoth
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,13 @@ from agent.vision.models import load_model
 from agent.vision.whole.wholeness import Missing, Sight, Wholeness
 from bench.limits import NOW, on_plate, photographed
 from bench.scoring import SURE, plain
+from bench.spoilt_plates import Spoilt
 from models.training.readers import reader_with
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 HOWS = ("whole", "hidden")
 UNASKED = (0.0, 0.0, 0.0)  # chances of a plate that is plainly whole
+Against = Callable[[Sequence[float]], float]  # from the three chances
 
 
 @dataclass(slots=True)
@@ -52,22 +54,34 @@ class Sure:
     chance: float
 
 
-def sure_reads(folder: Path, seeds: list[int], models: Path | None) -> Iterator[Sure]:
-    """Of all that are to be chosen on; whole ones once."""
+def largest(chances: Sequence[float]) -> float:
+    """As Against: the largest of them, or a NaN."""
+    return float(np.max(chances))
+
+
+def chosen_on(folder: Path, seeds: list[int]) -> Iterator[tuple[Spoilt, str]]:
+    """Plates with their texts; whole ones once."""
+    for seed in seeds:
+        for spoilt, text in photographed(folder, "tune", seed):
+            if spoilt.how in HOWS and (spoilt.how != "whole" or seed == seeds[0]):
+                yield spoilt, text
+
+
+def sure_reads(
+    pictures: Iterable[tuple[Spoilt, str]], models: Path | None, against: Against = largest
+) -> Iterator[Sure]:
+    """Of these plates. `against`: which of the three chances counts."""
     detector = load_vision(1, models)[0]
     asking = Asking(Wholeness(load_model("wholeness", 1, models), 1.0))
     reader = reader_with(asking, models)
-    for seed in seeds:
-        for spoilt, text in photographed(folder, "tune", seed):
-            if spoilt.how not in HOWS or (spoilt.how == "whole" and seed != seeds[0]):
-                continue
-            frame = Frame(spoilt.image, NOW, 0)
-            for plate in detector.find_plates(frame):
-                asking.last = UNASKED
-                read = reader.read(frame, plate)
-                if read.confidence >= SURE and on_plate(spoilt, read):
-                    right = plain(read.text.value, fold=True) == plain(text, fold=True)
-                    yield Sure(spoilt.how, right, float(np.max(asking.last)))  # or a NaN
+    for spoilt, text in pictures:
+        frame = Frame(spoilt.image, NOW, 0)
+        for plate in detector.find_plates(frame):
+            asking.last = UNASKED
+            read = reader.read(frame, plate)
+            if read.confidence >= SURE and on_plate(spoilt, read):
+                right = plain(read.text.value, fold=True) == plain(text, fold=True)
+                yield Sure(spoilt.how, right, against(asking.last))
 
 
 def table(reads: list[Sure]) -> Table:
@@ -90,7 +104,7 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    reads = sure_reads(given.benchmark, seeds, given.models)
+    reads = sure_reads(chosen_on(given.benchmark, seeds), given.models)
     err = Console(stderr=True)
     Console().print(table(list(with_progress(reads, "reading", console=err, transient=True))))
 

@@ -12,7 +12,6 @@ ten counts as hidden.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,31 +19,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track as with_progress
 
-from agent.core.reading.sighting import Frame
-from agent.vision.model_loader import load_vision
-from agent.vision.models import load_model, model_entry
-from agent.vision.whole.wholeness import Wholeness
-from bench.limits import NOW, drawn, on_plate, photographed
-from bench.scoring import SURE, plain
+from agent.vision.models import model_entry
+from bench.limits import drawn, photographed
 from bench.spoilt_plates import Spoilt, box, whole_and_hidden
 from models.training import fonts
 from models.training.logistic import regressed
-from models.training.readers import reader_with
 from models.training.recognizer.calibrate import photographs
 from models.training.render.syntax import font_names
-from models.training.whole.choose import UNASKED, Asking
+from models.training.whole.choose import Sure, sure_reads
 
 HIDDEN = 0.1  # of the plates on the road
 DRAWN_SEED = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A read: how the plate was spoilt, right or not, the chance against it, 0–1."""
-
-    how: str
-    right: bool
-    chance: float
 
 
 def spoilt(data: Path, seeds: Sequence[int], scenes: int) -> Iterator[tuple[Spoilt, str]]:
@@ -59,23 +44,13 @@ def spoilt(data: Path, seeds: Sequence[int], scenes: int) -> Iterator[tuple[Spoi
     yield from drawn(scenes, DRAWN_SEED, whole_and_hidden)
 
 
-def weighed(pictures: Iterator[tuple[Spoilt, str]], models: Path | None) -> Iterator[Weighed]:
-    """Every read that would be sure."""
-    detector = load_vision(1, models)[0]
-    asking = Asking(Wholeness(load_model("wholeness", 1, models), 1.0))
-    reader = reader_with(asking, models)
-    for one, text in pictures:
-        frame = Frame(one.image, NOW, 0)
-        for plate in detector.find_plates(frame):
-            asking.last = UNASKED
-            read = reader.read(frame, plate)
-            if read.confidence >= SURE and on_plate(one, read):
-                right = plain(read.text.value, fold=True) == plain(text, fold=True)
-                part, _, row = asking.last
-                yield Weighed(one.how, right, max(part, row))
+def of_a_part(chances: Sequence[float]) -> float:
+    """As choose.Against: that something hides a part, or that a row was left out."""
+    part, _, row = chances
+    return max(part, row)
 
 
-def fitted(reads: Sequence[Weighed], threshold: float) -> tuple[float, float]:
+def fitted(reads: Sequence[Sure], threshold: float) -> tuple[float, float]:
     """ODDS and FALL over the reads from that chance on; as many plates count as hidden as are on
     the road.
     """
@@ -101,7 +76,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     fonts.require(font_names())
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    reads = weighed(spoilt(given.data, seeds, given.scenes), given.models)
+    reads = sure_reads(spoilt(given.data, seeds, given.scenes), given.models, of_a_part)
     err = Console(stderr=True)
     kept = list(with_progress(reads, "reading", console=err, transient=True))
     odds, fall = fitted(kept, model_entry("wholeness", given.models).threshold)
