@@ -3,6 +3,8 @@ by this camera, and how far strangers vouch for its log.
 """
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -29,15 +31,23 @@ LABEL = PoleLabel("City of Exampleville", "main-street-2", 7, "ab" * 32, f"{AT}m
 
 
 def read_code(label):
-    """What a phone reads."""
+    """What a phone reads. OpenCV's other finder misses one clean code in eighty
+    (findings/opencv-clean-codes.sh).
+    """
     rows = np.array([[0 if dark else 255 for dark in row] for row in code_of(label).matrix], "u1")
     picture = np.pad(np.kron(rows, np.ones((6, 6), "u1")), 24, constant_values=255)
-    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
+    return cv2.QRCodeDetectorAruco().detectAndDecode(picture)[0]
 
 
 class TestLabel:
     def test_a_phone_reads_the_address_of_the_camera_s_page(self):
         assert read_code(LABEL) == f"{AT}main-street-2.html"
+
+    def test_a_phone_reads_it_whatever_the_digest(self):
+        for number in range(200):
+            digest = sha256(b"%d" % number).hexdigest()
+            label = replace(LABEL, digest=digest, url=f"{AT}cam-1.html#{digest[:16]}")
+            assert read_code(label) == label.url
 
     def test_it_says_city_camera_and_policy(self):
         text = draw(LABEL).decode()
