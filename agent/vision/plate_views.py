@@ -58,7 +58,7 @@ class View:
     prior over formats, best first; the first crop's probabilities, step by step, its features, and
     itself. `stacked`: it was read with characters that stand one above the other. `first`: what
     the first of several looks read; None: there was one. `most`: the confidence of its text at
-    most, since the plate may not be whole.
+    most, since the plate may not be whole, or another look sees something else.
     """
 
     seen: list[Reading]

@@ -156,9 +156,7 @@ def readings(view: View) -> tuple[Reading, Reading]:
 
 def doubted(view: View) -> View:
     """The same, not told surely."""
-    best, *others = view.ranked
-    modest = replace(best, probability=min(best.probability, NOT_SURE))
-    return replace(view, ranked=[modest, *others])
+    return replace(view, most=min(view.most, NOT_SURE))
 
 
 def gained(text: str, longer: str) -> bool:
