@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
 
 from agent.core.time.instant import ClockTrust, Instant, to_millisecond
 from agent.core.time.trusted_time import (
@@ -271,7 +270,7 @@ class LinuxMachine:
             given = os.environ.get(BOOT_VARIABLE, "")
             try:
                 self._boot = (
-                    str(UUID(given))
+                    f"{given[:8]}-{given[8:12]}-{given[12:16]}-{given[16:20]}-{given[20:]}"
                     if _BOOT_NAME.fullmatch(given)
                     else _BOOT_ID.read_text(encoding="ascii").strip()[:64]
                 )

@@ -84,7 +84,9 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
             fix="leave --stills out, or give settings without a drawn view",
         )
     models = settings.models
-    detector, reader = load_vision(models.threads, models.directory, models.longest_text)
+    detector, reader = load_vision(
+        models.threads, models.directory, models.longest_text, seldom_later=True
+    )
     tracker = Tracker()
     tracker.wait_for(policy.surest_wanted)
     looking, reading = (

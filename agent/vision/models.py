@@ -7,7 +7,7 @@ can load what they like; the package's signature guards both.
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from onnxruntime import InferenceSession
 
@@ -83,6 +83,40 @@ def load_model(
     else it is read for this one.
 
     Raises ModelError when its size or hash is another.
+    """
+    return _opened(*_checked(name, models_dir, manifest), threads)
+
+
+class SeldomAsked:
+    """As the session of load_model, of a network that many a run never asks: its file is checked
+    at once, and opened when it is first asked.
+
+    Raises ModelError, at once when its size or hash is another, and later when onnxruntime cannot
+    open what the manifest lists.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        threads: int = 1,
+        models_dir: Path | None = None,
+        manifest: Manifest | None = None,
+    ) -> None:
+        self._model: tuple[bytes, str] = _checked(name, models_dir, manifest)
+        self._threads = threads
+        self._session: InferenceSession | None = None
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, Any]) -> list[Any]:
+        """As the session's."""
+        if self._session is None:
+            self._session = _opened(*self._model, self._threads)
+            self._model = (b"", "")  # the session has a copy
+        found: list[Any] = self._session.run(output_names, input_feed)
+        return found
+
+
+def _checked(name: str, models_dir: Path | None, manifest: Manifest | None) -> tuple[bytes, str]:
+    """The file's bytes and where it lies. Raises ModelError when its size or hash is another.
 
     The bytes that were hashed are the bytes that run: the file is read once and never opened by
     onnxruntime.
@@ -102,6 +136,11 @@ def load_model(
         raise ModelError(
             f"SHA-256 is {digest}, but the manifest says {entry.sha256}", where=where, fix=REINSTALL
         )
+    return model, where
+
+
+def _opened(model: bytes, where: str, threads: int) -> InferenceSession:
+    """A session over these bytes. Raises ModelError."""
     try:
         return make_session(model, threads)
     except Exception as error:  # onnxruntime's errors share no base class

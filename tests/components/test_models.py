@@ -51,6 +51,36 @@ def test_a_listed_model_is_loaded_from_the_very_bytes_that_were_hashed(tmp_path,
     assert opened == [TINY]  # bytes, never a path that could be swapped after the check
 
 
+def test_a_network_that_is_asked_seldom_is_opened_once_and_when_it_is_asked(tmp_path, monkeypatch):
+    class Session:
+        def run(self, names, feed):
+            return [names, feed]
+
+    opened = []
+    monkeypatch.setattr(models, "make_session", lambda *what: opened.append(what) or Session())
+    seldom = models.SeldomAsked("tiny", 3, write_models(tmp_path, TINY))
+    assert opened == []
+    (tmp_path / "tiny.onnx").write_bytes(b"another")  # what was hashed is what runs
+    for _ in range(2):
+        assert seldom.run(["y"], {"x": 1}) == [["y"], {"x": 1}]
+    assert opened == [(TINY, 3)]
+
+
+def test_a_network_that_is_asked_seldom_is_checked_at_once(tmp_path, opened):
+    write_models(tmp_path, TINY)
+    (tmp_path / "tiny.onnx").write_bytes(TINY[::-1])
+    with pytest.raises(ModelError, match=r"tiny\.onnx: SHA-256 is"):
+        models.SeldomAsked("tiny", models_dir=tmp_path)
+    assert opened == []
+
+
+def test_a_network_that_cannot_be_opened_says_so_each_time_it_is_asked(tmp_path):
+    seldom = models.SeldomAsked("tiny", models_dir=write_models(tmp_path, TINY))
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"tiny\.onnx: onnxruntime cannot open it: "):
+            seldom.run(["y"], {})
+
+
 @pytest.mark.parametrize("position", [0, len(TINY) // 2, len(TINY) - 1])
 def test_one_byte_changed_refuses(tmp_path, opened, position):
     write_models(tmp_path, TINY)

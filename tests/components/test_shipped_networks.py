@@ -15,9 +15,9 @@ NOW = Instant(datetime(2027, 1, 15, 12, tzinfo=UTC))
 PLATE = "TST4821"  # fictitious
 
 
-@pytest.fixture(scope="module")
-def vision():
-    return load_vision()
+@pytest.fixture(scope="module", params=[False, True])
+def vision(request):
+    return load_vision(seldom_later=request.param)
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.8, 1.2])

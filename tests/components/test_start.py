@@ -5,6 +5,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ NEVER = {
     "typer",
     "difflib",  # for whoever mistyped a name
     *("importlib.resources", "zipfile"),  # what lies beside our code is read by its path
+    *("statistics", "uuid"),  # 2 ms each, for one line
     *("joserfc", "cryptography.x509"),  # sealing and checking need the primitives alone
 }
 OF_STATUS = NEVER | {
@@ -99,6 +101,18 @@ def test_a_camera_without_a_list_loads_no_masked_arrays():
         "no_hotlist(date(2026, 11, 29)); sys.exit('numpy.ma' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_a_camera_opens_the_networks_that_every_plate_asks(monkeypatch):
+    from agent.vision import model_loader, models
+
+    opened, checked = [], models._checked
+    monkeypatch.setattr(models, "_opened", lambda _model, where, _threads: opened.append(where))
+    seen = []
+    monkeypatch.setattr(models, "_checked", lambda *what: seen.append(what[0]) or checked(*what))
+    model_loader.load_vision(seldom_later=True)
+    assert {Path(where).stem for where in opened} == set(seen) - model_loader.SELDOM
+    assert len(seen) == 7
 
 
 def test_the_manifest_of_the_networks_is_read_once(monkeypatch):

@@ -9,7 +9,6 @@ Training: `python -m models.training.whole.train`, after every training of anoth
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Protocol
 
 import cv2
@@ -161,7 +160,7 @@ def signs_without_lines(box: PlateBox, sight: Sight) -> tuple[float, ...]:
     """By SIGNS, without LINES."""
     text, places, regions = sight.text, sight.places, sight.regions
     gaps = [after - before for before, after in pairwise(places)]  # plain floats: they are few
-    pitch = max(median(gaps), 1e-3)
+    pitch = max(float(np.median(gaps)), 1e-3)
     left, right = places[0] / pitch, (1 - places[-1]) / pitch
     widest = max(gaps) / pitch
     rare = math.log(weight(text, regions))

@@ -7,7 +7,6 @@ No text, no time of day: only what a day adds up to.
 from __future__ import annotations
 
 from datetime import timedelta
-from statistics import median
 from typing import TYPE_CHECKING
 
 from agent.core.camera.health.health_report import Reading
@@ -124,6 +123,8 @@ def _rehearsed(
 
 def _drifted(days: Sequence[ReadingDay], today: date, most_drift: float | None) -> str:
     """Against what was usual on days that were as usual: a slow fall does not become the usual."""
+    from statistics import median
+
     if most_drift is None:
         return ""
     usual: list[float] = []
