@@ -14,7 +14,7 @@ from agent.vision.syntax import formats
 from agent.vision.whole.sign_words import is_wording
 
 # Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
-# An aligner's corners of cut plates lay up to 0.22 inside (docs/design/whole-plates.md).
+# An aligner's corners of cut plates lie up to 0.25 inside (docs/design/whole-plates.md).
 NEAR_EDGE = 0.25
 # Issuers write no more but for a few, as India's ten: there the setting `longest_text` says so.
 # It is most likely two plates, or a plate and letters beside it, read as one.
