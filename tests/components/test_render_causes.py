@@ -15,7 +15,7 @@ from models.training.detector import augment, bodywork, drawn_plates, pasting
 from models.training.recognizer import samples
 from models.training.recognizer.real import RealPlate
 from models.training.recognizer.samples import PooledPlate, cut_off, varied
-from models.training.render import emblems, roadside
+from models.training.render import emblems, lettering, roadside
 from models.training.render.canvas import colour_of
 from models.training.render.degrade import Crop
 from models.training.render.glyphs import AlteredFace, Slash, StrokeFace, altered
@@ -277,6 +277,31 @@ def test_marks_are_drawn_on_european_plates_only():
             marked[region] += isinstance(face, AlteredFace) and bool(face._marks)
     assert marked["eu"] > 10
     assert marked["us"] == marked["uk"] == marked["br"] == 0
+
+
+def test_marks_that_are_asked_for_are_as_often_as_asked_and_on_european_plates_only():
+    rng = np.random.default_rng(13)
+    for region, asked, least, most in (
+        *(("eu", 0.5, 400, 600), ("eu", 0.0, 0, 0)),
+        ("us", 1.0, 0, 0),
+    ):
+        faces = [altered(rng, StrokeFace(rng), region, marked=asked) for _ in range(1000)]
+        marked = [face for face in faces if isinstance(face, AlteredFace) and face._marks]
+        assert least <= len(marked) <= most
+
+
+def test_a_drawn_plate_has_the_marks_that_were_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(lettering, "altered", lambda *what: asked.append(what[2:]) or what[1])
+    rng = np.random.default_rng(13)
+    draw_plate(rng, "BUG123", "eu", channels=1, stacked=False, marked=0.25)
+    draw_plate(rng, "BUG123", "eu", channels=1, stacked=False)
+    samples.draw(np.random.default_rng(16))  # of one row
+    assert asked == [
+        ("eu", None, 0.25),
+        ("eu", None, None),
+        (asked[2][0], samples.SLASHED, samples.MARKED),
+    ]
 
 
 def test_figures_between_groups_leave_ink_inside_their_gap():

@@ -33,6 +33,7 @@ POSED = 0.5  # of the samples: seen in the frame's own pixels; the others are sp
 NEGATED = 0.36  # of the photographs' plates: light on dark, of which the set has hardly any
 CUT = 0.04  # of the drawn plates: by the frame's edge
 SLASHED = 0.2  # of the drawn plates' zeros; elsewhere a third as many: an 8 looks like such a one
+MARKED = 0.35  # of the drawn eu plates; elsewhere a third as many: a U with dots looks like an O
 TWO_ROW_CROP = Crop(width=CROP.width // 2, height=CROP.height * 2)
 
 
@@ -65,7 +66,9 @@ def draw(rng: Generator) -> PooledPlate:
     if kind < STACKED:
         return pooled(draw_plate(rng, region="us", channels=1, stacked=True))
     rows = 2 if kind < STACKED + TWO_ROWS else 1
-    return pooled(draw_plate(rng, channels=1, rows=rows, stacked=False, slashed=SLASHED))
+    return pooled(
+        draw_plate(rng, channels=1, rows=rows, stacked=False, slashed=SLASHED, marked=MARKED)
+    )
 
 
 def pooled(drawn: DrawnPlate) -> PooledPlate:

@@ -225,14 +225,22 @@ INSETS, THICKNESSES = (0.04, 0.3), (0.05, 0.1)  # of slashes where they are aske
 MARKED = {"eu": 0.12, "us": 0.0, "uk": 0.0, "br": 0.0}
 
 
-def altered(rng: Generator, face: Face, region: str, slashed: float | None = None) -> Face:
+def altered(
+    rng: Generator,
+    face: Face,
+    region: str,
+    slashed: float | None = None,
+    marked: float | None = None,
+) -> Face:
     """The face, sometimes with single characters of another kind. `slashed`: the share of faces
-    with slashes of any kind through their zero; None: the usual share, and slash.
+    with slashes of any kind through their zero; None: the usual share, and slash. `marked`: the
+    share of eu faces with dots, rings and strokes at their letters; None: the usual share.
     """
     has_slash = rng.random() < (SLASHED if slashed is None else slashed)
     feet = rng.random() < FOOTED
     marks = {}
-    if rng.random() < MARKED[region]:
+    share = MARKED[region] if marked is None or region != "eu" else marked
+    if rng.random() < share:
         marks = {
             letter: kinds[int(rng.integers(len(kinds)))]
             for letter, kinds in MARKS.items()

@@ -33,7 +33,7 @@ def characters(
     tall = max(8, round(height * rng.uniform(*table["text_height"])))
     top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
     face = draw_face(rng, table["fonts"], table["strokes"])
-    face = altered(rng, face, region, table.get("slashed"))
+    face = altered(rng, face, region, table.get("slashed"), table.get("marked"))
     kind = emblems.emblem_kind(rng, region)
     separator = rng.uniform(*table["separator"]) + (
         rng.uniform(0.2, 0.7) if kind in emblems.AS_HIGH_AS_TEXT else 0.0

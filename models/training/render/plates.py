@@ -101,9 +101,10 @@ def draw_plate(
     stacked: bool | None = None,
     tall: bool = False,
     slashed: float | None = None,
+    marked: float | None = None,
 ) -> DrawnPlate:
     """A plate as floats; one channel is about twice as fast. `tall`: three stacked characters;
-    `slashed`: as glyphs.altered, for plates of one row.
+    `slashed`, `marked`: as glyphs.altered, for plates of one row.
     """
     region = region or draw_region(rng)
     if region not in REGIONS:
@@ -121,8 +122,7 @@ def draw_plate(
         return two_rows(rng, region, draft, channels, light_on_dark=light_on_dark)
     table = tables()[region]
     picture, ink = ground(rng, region, channels, table["aspect"], light_on_dark=light_on_dark)
-    if slashed is not None:
-        table = table | {"slashed": slashed}
+    table = table | {"slashed": slashed, "marked": marked}
     left, right = bands(picture, rng, table, ink)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
