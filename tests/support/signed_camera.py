@@ -82,7 +82,7 @@ class SignedCamera:
         monkeypatch.setattr(
             watch_parts,
             "load_vision",
-            lambda *asked: (
+            lambda *asked, **_more: (
                 self.networks_asked.append(asked)
                 or (FakeDetector(plates_in), FakeReader(plates_in))
             ),

@@ -110,7 +110,7 @@ def move_clock(moved: Path) -> None:
 def open_eyes(cars: Path) -> None:
     """Watch sees the cars that are asked for, one a file, and settles in between."""
     seen = [_SEEN]
-    watch_parts.load_vision = lambda *_: (FakeDetector(seen), FakeReader(seen))
+    watch_parts.load_vision = lambda *_, **_more: (FakeDetector(seen), FakeReader(seen))
 
     def street(parts: watch_parts.Watch, keeper: line_keeper.LineKeeper, _source: str) -> bool:
         while not (keeper.barred or parts.stop()):
