@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# OpenCV's QRCodeDetector leaves about one clean QR code in eighty unread; QRCodeDetectorAruco reads all.
+# OpenCV's QRCodeDetector leaves about one clean QR code in a hundred unread; QRCodeDetectorAruco reads all.
 #
 # The codes are black on white, upright, 6 pixels a module, and all of one version.
 # They differ only in 16 hexadecimal digits.
@@ -43,7 +43,7 @@ readers = {
 }
 unread = dict.fromkeys(readers, 0)
 for number in range(CODES):
-    text = f"https://exampleville.example/cameras/cam-1.html#{sha256(b'%d' % number).hexdigest()[:16]}"
+    text = f"Camera 1 of a city's fifty, main street, policy {sha256(b'%d' % number).hexdigest()[:16]}"
     code = picture(text)
     for name, read in readers.items():
         unread[name] += read(code) != text

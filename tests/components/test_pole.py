@@ -31,7 +31,7 @@ LABEL = PoleLabel("City of Exampleville", "main-street-2", 7, "ab" * 32, f"{AT}m
 
 
 def read_code(label):
-    """What a phone reads. OpenCV's other finder misses one clean code in eighty
+    """What a phone reads. OpenCV's other finder misses one clean code in a hundred
     (findings/opencv-clean-codes.sh).
     """
     rows = np.array([[0 if dark else 255 for dark in row] for row in code_of(label).matrix], "u1")

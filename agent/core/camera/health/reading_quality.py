@@ -123,10 +123,10 @@ def _rehearsed(
 
 def _drifted(days: Sequence[ReadingDay], today: date, most_drift: float | None) -> str:
     """Against what was usual on days that were as usual: a slow fall does not become the usual."""
-    from statistics import median
-
     if most_drift is None:
         return ""
+    from statistics import median
+
     usual: list[float] = []
     said = ""
     for one in days:
