@@ -33,7 +33,7 @@ from agent.vision.plate_views import (
 )
 from agent.vision.syntax import REGIONS
 from agent.vision.whole import limits
-from agent.vision.whole.second_look import SecondLook, Whole
+from agent.vision.whole.second_look import NOT_SURE, SecondLook, Whole
 
 TWO_ROWS_SURE = 0.97  # what reads so surely as two rows is not tried as one
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
@@ -82,7 +82,8 @@ class OnnxPlateReader:
             view, unlike = self._second_look(frame.image, box, view)
         best, *others = view.ranked
         found = found | self._by_text(view) or unlike
-        told = confidence(best, box, most_of(view, found))
+        near = limits.seldom_cut(box, *frame.image.shape[1::-1])
+        told = confidence(best, box, most_of(view, found, seldom_cut=near))
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
@@ -126,10 +127,13 @@ class OnnxPlateReader:
         return None if is_test_plate(view.best.text) else self._issuer(image, box)
 
 
-def most_of(view: View, found: frozenset[Limit]) -> float:
-    """The confidence of what is seen at most, 0–1. How much of a plate something hides is measured;
-    of other limits it is known only that they make a text doubtful.
+def most_of(view: View, found: frozenset[Limit], *, seldom_cut: bool) -> float:
+    """The confidence of what is seen at most, 0–1. How much of a plate something hides is measured,
+    and how seldom one is cut so far from the edge; of other limits it is known only that they make
+    a text doubtful.
     """
+    if seldom_cut and found == {Limit.CUT_BY_EDGE}:
+        return min(view.most, NOT_SURE)
     return view.most if found <= {Limit.HIDDEN} else min(view.most, MOST_WHEN_LIMITED)
 
 

@@ -22,14 +22,14 @@ from agent.vision.ctc import Reading
 from agent.vision.plate_views import View
 from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.syntax import REGIONS
-from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
+from agent.vision.whole.limits import NEAR_EDGE, SELDOM_CUT, by_place, by_text
 from agent.vision.whole.second_look import NOT_SURE
 from agent.vision.whole.sign_words import words
 from agent.vision.whole.wholeness import Missing
 
 WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0
-NEAR = NEAR_EDGE * HIGH
+NEAR, SELDOM = NEAR_EDGE * HIGH, SELDOM_CUT * HIGH
 FEATURES = np.zeros((160, 32), np.float32)
 CROP = np.zeros((48, 128), np.float32)
 
@@ -65,6 +65,35 @@ def test_a_tilted_plate_is_judged_by_its_corners_and_a_cutting_not_at_all():
     tilted = replace(upright(100, 100), corners=((2, 90), (196, 100), (196, 140), (100, 140)))
     assert by_place(tilted, WIDTH, HEIGHT) == {Limit.CUT_BY_EDGE}
     assert by_place(upright(0, 0, whole=True), int(WIDE), int(HIGH)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "confidence", "told"),
+    [
+        (SELDOM - 1, 100, 0.99, MOST_WHEN_LIMITED),
+        (SELDOM + 1, 100, 0.99, NOT_SURE),
+        (SELDOM + 1, 100, 0.7, 0.7),
+        (100, SELDOM - 1, 0.99, MOST_WHEN_LIMITED),
+        (100, SELDOM + 1, 0.99, NOT_SURE),
+        (WIDTH - WIDE - SELDOM - 1, 100, 0.99, NOT_SURE),
+        (100, HEIGHT - HIGH - SELDOM - 1, 0.99, NOT_SURE),
+        (-20, 100, 0.99, MOST_WHEN_LIMITED),
+        (float("nan"), 100, 0.99, MOST_WHEN_LIMITED),
+    ],
+)
+def test_a_plate_a_little_way_from_the_edge_is_told_as_likely_and_never_as_sure(
+    x, y, confidence, told
+):
+    seen = read(Seeing("TST1234", confidence), upright(x, y))
+    assert (seen.limits, seen.confidence) == ({Limit.CUT_BY_EDGE}, told)
+
+
+@pytest.mark.parametrize("other", [Limit.CUT_BY_MASK, Limit.OVERLAY, Limit.NO_DIGIT])
+def test_what_else_limits_such_a_plate_makes_it_doubtful(other):
+    text = "PARCEL" if other is Limit.NO_DIGIT else "TST1234"
+    of_place = frozenset({other}) - {Limit.NO_DIGIT}
+    seen = read(Seeing(text), upright(SELDOM + 1, 100, limits=of_place))
+    assert (seen.limits, seen.confidence) == ({Limit.CUT_BY_EDGE, other}, MOST_WHEN_LIMITED)
 
 
 @pytest.mark.parametrize(

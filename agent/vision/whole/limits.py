@@ -16,6 +16,8 @@ from agent.vision.whole.sign_words import is_wording
 # Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
 # An aligner's corners of cut plates lie up to 0.25 inside (docs/design/whole-plates.md).
 NEAR_EDGE = 0.25
+# Corners at least this far inside are seldom those of cut plates: measured there too.
+SELDOM_CUT = 0.12
 # Issuers write no more but for a few, as India's ten: there the setting `longest_text` says so.
 # It is most likely two plates, or a plate and letters beside it, read as one.
 LONGEST = 9
@@ -28,13 +30,20 @@ def by_place(box: PlateBox, width: int, height: int) -> frozenset[Limit]:
 
     A picture that is one plate from edge to edge is a person's cutting: no camera gives such.
     """
-    if box.whole:
+    if box.whole or _inside(box, width, height, NEAR_EDGE):
         return frozenset()
-    margin = NEAR_EDGE * box.box[3]
-    inside = all(
-        margin < x < width - margin and margin < y < height - margin for x, y in box.corners
-    )
-    return frozenset() if inside else frozenset({Limit.CUT_BY_EDGE})
+    return frozenset({Limit.CUT_BY_EDGE})
+
+
+def seldom_cut(box: PlateBox, width: int, height: int) -> bool:
+    """Of a plate near an edge (px): is it far enough from it to be whole, most likely?"""
+    return _inside(box, width, height, SELDOM_CUT)
+
+
+def _inside(box: PlateBox, width: int, height: int, share: float) -> bool:
+    """Are all corners at least that share of its height away from each edge? A NaN is not."""
+    margin = share * box.box[3]
+    return all(margin < x < width - margin and margin < y < height - margin for x, y in box.corners)
 
 
 def by_rows(box: PlateBox) -> frozenset[Limit]:
