@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.core.reading.sighting import PlateBox
+from agent.vision.plate_views import CLOSE, Views, network_input
+from agent.vision.whole.wholeness import Sight
 from bench.spoilt_plates import box
 from models.training.data_guard import MeasureOnlyError
 from models.training.whole import samples
@@ -13,6 +16,7 @@ from models.training.whole.hiding import hidden
 from models.training.whole.odds import fitted as odds_of
 from models.training.whole.samples import KINDS, LUCKY, ROW, STACKED, WHOLE, WRONG, Samples
 
+FEATURES = np.ones((160, 32), np.float32)
 CORNERS = box(np.array([120.0, 90.0]), np.array([220.0, 140.0]))
 
 
@@ -48,6 +52,7 @@ def kept(numbers):
     return Samples(
         np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 96, 192), np.uint8),
         np.zeros((count, 160, 32), np.float16),
+        np.zeros((count, 160, 32), np.float16),
         np.zeros((count, 26), np.float32),
         np.arange(count) % len(KINDS),
         np.zeros(count, np.int64),
@@ -61,6 +66,38 @@ def test_files_are_read_as_one(tmp_path):
         one = kept(numbers)
         np.savez(tmp_path / name, **{n: getattr(one, n) for n in Samples.__slots__})
     assert samples.load([tmp_path / "a.npz", tmp_path / "b.npz"]).number.tolist() == [1, 2, 3]
+
+
+def test_where_no_other_recogniser_was_named_its_features_are_the_same_ones(tmp_path):
+    one = replace(kept([1, 2]), features=np.full((2, 160, 32), 3, np.float16))
+    columns = {n: getattr(one, n) for n in Samples.__slots__}
+    np.savez(tmp_path / "both.npz", **columns)
+    del columns["former"]
+    np.savez(tmp_path / "one.npz", **columns)
+    seen = samples.load([tmp_path / "both.npz", tmp_path / "one.npz"])
+    assert seen.features[:, 0, 0].tolist() == [3, 3, 3, 3]
+    assert seen.former[:, 0, 0].tolist() == [0, 0, 3, 3]
+
+
+def test_the_former_recogniser_looks_at_the_same_crop():
+    image = noise()
+    at = PlateBox((120.0, 90.0, 100.0, 50.0), tuple(map(tuple, CORNERS.tolist())), 0.9)
+    sight = Sight("TST123", (0.1, 0.3, 0.4, 0.6, 0.7, 0.9), (1, 0, 0, 0), FEATURES, 0.9)
+    asked = []
+
+    class Former:
+        def run(self, _names, given):
+            asked.append(given["crop"])
+            logits = np.zeros((1, 32, 37), np.float32)
+            return logits, np.zeros((1, 4), np.float32), np.full((1, 160, 32), 7, np.float32)
+
+    recorder = samples.Recorder()
+    recorder(image, at, sight)
+    assert recorder.last[1] is recorder.last[2] is FEATURES
+    recorder.former = Views(Former())
+    recorder(image, at, sight)
+    assert (recorder.last[1] is FEATURES, recorder.last[2][0, 0]) == (True, 7)
+    assert (asked[0][0, 0] == network_input(image, at, CLOSE)).all()
 
 
 def test_measure_only_photographs_are_neither_kept_nor_learnt(tmp_path):
@@ -116,9 +153,13 @@ def test_a_training_goes_on_from_what_ships():
 
     some = replace(kept(range(6)), kind=np.int64([WHOLE, WRONG, WRONG, STACKED, ROW, WHOLE]))
     lesson = train.lesson(some, train.seen_by(net, some.around))
-    again = train.as_before(net, lesson)
+    again = train.as_before(net, lesson, some.former)
     assert (again.wanted[:, 0] == lesson.wanted[:, 0]).all()
     assert not (again.wanted[:, 1:] == lesson.wanted[:, 1:]).any()
+    other = np.random.default_rng(5).normal(size=some.features.shape).astype(np.float16)
+    now = train.as_before(net, replace(lesson, features=other), some.former)
+    assert (now.wanted == again.wanted).all(), "what is said is said by the former features"
+    assert (now.features == other).all()
     with pytest.raises(SystemExit, match=r"not a wholeness\.onnx"):
         net.go_on_from(onnx.load(train.ALIGNER))
 
@@ -172,6 +213,10 @@ def test_several_teachers_give_the_mean_of_their_first_answers(tmp_path):
     assert taught.wanted[:, 0].numpy() == pytest.approx(mean[:, 0].numpy(), abs=1e-6)
     assert (taught.wanted[:, 1:] == given.wanted[:, 1:]).all()
     assert len(set(taught.counts.tolist())) == 1 < len(set(given.counts.tolist()))
+    other = np.random.default_rng(5).normal(size=some.features.shape).astype(np.float16)
+    now = train.taught(files, replace(some, features=other), replace(given, features=other))
+    assert (now.wanted == taught.wanted).all(), "teachers answer by the former features"
+    assert (now.features == other).all()
     twice = train.taught([files[0], *files], some, given).wanted[:, 0]
     mean = ((2 * each[0] + each[1]) / 3).sigmoid()
     assert twice.numpy() == pytest.approx(mean[:, 0].numpy(), abs=1e-6)

@@ -2,10 +2,11 @@
 ones and photographs whose training is allowed, read once and kept in a file.
 
     python -m models.training.whole.samples --to ../train/whole/17.npz [--scenes 600] [--data
-    ../shared/plates] [--views 2] [--seed 17] [--models DIR]
+    ../shared/plates] [--views 2] [--seed 17] [--models DIR] [--former OTHER/recognizer.onnx]
 
 Kept are the plate with its surroundings, the signs, and whether the text was the whole plate's: no
-text.
+text. `--former`: the recogniser before a training of all its layers, whose features are kept too.
+A wholeness network that knows these can then teach one that is given the new ones.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 from numpy.random import Generator
 from numpy.typing import NDArray
 from rich.console import Console
@@ -24,7 +26,7 @@ from rich.progress import track as with_progress
 from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.model_loader import load_vision
-from agent.vision.plate_views import Map
+from agent.vision.plate_views import CLOSE, Map, Views
 from agent.vision.whole.wholeness import Missing, Sight, around, signs_of
 from bench import street
 from bench.limits import NOW, on_plate
@@ -51,12 +53,14 @@ LEGIBLE = 0.6  # of a photograph's plate whose text nobody noted
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Columns: N×96×192 grey, the recogniser's features N×160×32, the signs N×26; kind, DRAWN or
-    PHOTOGRAPHED, number of the scene or photograph, confidence of the text.
+    """Columns: N×96×192 grey, the recogniser's features N×160×32, those of the recogniser before
+    it (the same ones, where none was named), the signs N×26; kind, DRAWN or PHOTOGRAPHED, number of
+    the scene or photograph, confidence of the text.
     """
 
     around: NDArray[np.uint8]
     features: NDArray[np.float16]
+    former: NDArray[np.float16]
     signs: NDArray[np.float32]
     kind: NDArray[np.int64]
     source: NDArray[np.int64]
@@ -70,19 +74,24 @@ def load(files: Sequence[Path]) -> Samples:
     for file in files:
         with np.load(refuse_measure_only(file)) as kept:
             for name, column in columns.items():
-                column.append(kept[name])
+                column.append(kept[name if name in kept else "features"])
     return Samples(*(np.concatenate(column) for column in columns.values()))
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Keeps what the reader weighed last, and finds every plate whole."""
+    """Keeps what the reader weighed last, and finds every plate whole. `former`: the recogniser
+    whose features are kept too.
+    """
 
-    last: tuple[Image, Map, tuple[float, ...]] | None = None
+    former: Views | None = None
+    last: tuple[Image, Map, Map, tuple[float, ...]] | None = None
 
     def __call__(self, image: Image, plate: PlateBox, sight: Sight) -> Missing:
-        surroundings = around(image, plate)
-        self.last = surroundings, sight.features, signs_of(surroundings, plate, sight)
+        surroundings, before = around(image, plate), sight.features
+        if self.former:
+            before = self.former.look(image, plate, CLOSE).features
+        self.last = surroundings, sight.features, before, signs_of(surroundings, plate, sight)
         return Missing()
 
 
@@ -117,11 +126,12 @@ class Keeping:
 
     def columns(self) -> Samples:
         """All that was kept."""
-        surroundings, features, signs, *numbers, sure = zip(*self.rows, strict=True)
+        surroundings, features, former, signs, *numbers, sure = zip(*self.rows, strict=True)
         kind, source, number = (np.array(one, np.int64) for one in numbers)
         return Samples(
             np.array(surroundings, np.uint8),
             np.array(features, np.float16),
+            np.array(former, np.float16),
             np.array(signs, np.float32),
             kind,
             source,
@@ -229,17 +239,21 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=2, help="of each photograph's plate (2)")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--models", type=Path, help="another folder with a manifest")
+    parser.add_argument("--former", type=Path, help="the recogniser's file before a training")
     given = parser.parse_args()
     fonts.require(font_names())
     cv2.setNumThreads(1)
     keeping = Keeping(given.models)
+    if given.former:
+        keeping.recorder.former = Views(onnxruntime.InferenceSession(given.former))
     for number in shown(range(given.scenes)):
         drawn(keeping, given.seed, number)
     if given.data:
         photographed(keeping, refuse_measure_only(given.data), given.seed, given.views)
     kept = keeping.columns()
     given.to.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(given.to, **{name: getattr(kept, name) for name in Samples.__slots__})
+    names = [name for name in Samples.__slots__ if name != "former" or given.former]
+    np.savez(given.to, **{name: getattr(kept, name) for name in names})
     counts = np.bincount(kept.kind, minlength=len(KINDS)).tolist()
     print(f"{given.to}: " + ", ".join(f"{n} {k}" for n, k in zip(counts, KINDS, strict=True)))
 

@@ -10,7 +10,9 @@ What the kept convolutions make of the samples is computed once, so an epoch tak
 samples: the file's answers to what is rare are taught again as they are. `--eyes` takes the
 convolutions that models.training.whole.see taught. `--teachers`: networks whose mean first answer
 is learnt in place of the samples' own. Networks with other convolutions err on other plates, so
-their mean errs less than each.
+their mean errs less than each. Teachers, and the file of `--further`, answer by the features of the
+recogniser before, where the samples have these: so a network learns to say by new features what
+one says by old ones.
 """
 
 import argparse
@@ -93,7 +95,7 @@ def taught(teachers: Sequence[Path], samples: Samples, given: Lesson) -> Lesson:
     said = {}
     for path in set(teachers):  # one may be named, and so count, several times
         teacher = network(path).eval()
-        eyes = replace(given, seen=seen_by(teacher, samples.around))
+        eyes = replace(given, seen=seen_by(teacher, samples.around), features=samples.former)
         said[path] = answers(teacher, eyes)[:, 0]
     wanted = given.wanted.clone()
     wanted[:, 0] = torch.stack([said[path] for path in teachers]).mean(0).sigmoid()
@@ -110,11 +112,11 @@ def network(path: Path) -> WholeNet:
     return net
 
 
-def as_before(net: WholeNet, given: Lesson) -> Lesson:
-    """The same lesson, but the second and third answer are to stay what the network says now: few
-    samples hold few stacked characters, and hardly a lost row.
+def as_before(net: WholeNet, given: Lesson, former: NDArray[np.float16]) -> Lesson:
+    """The same lesson, but the second and third answer are to stay what the network says now by the
+    former features: few samples hold few stacked characters, and hardly a lost row.
     """
-    wanted = answers(net, given).sigmoid()
+    wanted = answers(net, replace(given, features=former)).sigmoid()
     wanted[:, 0] = given.wanted[:, 0]
     return replace(given, wanted=wanted)
 
@@ -194,7 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     net = begun(given, learnt.signs).eval()
     wanted = lesson(learnt, seen_by(net, learnt.around))
-    wanted = as_before(net, wanted) if given.further else wanted
+    wanted = as_before(net, wanted, learnt.former) if given.further else wanted
     if given.eyes:
         net.look_with(averaged_weights(refuse_measure_only(given.eyes)))
         wanted = replace(wanted, seen=seen_by(net, learnt.around))
